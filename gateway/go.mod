@@ -1,0 +1,13 @@
+module github.com/libertaphonix/libertaphonix/gateway
+
+go 1.26.0
+
+require (
+	github.com/libertaphonix/libertaphonix/proto v0.0.0
+	github.com/libertaphonix/libertaphonix/kit v0.0.0
+)
+
+replace (
+	github.com/libertaphonix/libertaphonix/proto => ../proto
+	github.com/libertaphonix/libertaphonix/kit => ../kit
+)

@@ -1,0 +1,4 @@
+module github.com/libertaphonix/libertaphonix/kit
+
+go 1.26.0
+
