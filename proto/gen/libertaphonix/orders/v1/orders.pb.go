@@ -462,32 +462,26 @@ type IngestOrder struct {
 	CustomerName string `protobuf:"bytes,7,opt,name=customer_name,json=customerName,proto3" json:"customer_name,omitempty"`
 	// Telephone as written.
 	Phone string `protobuf:"bytes,8,opt,name=phone,proto3" json:"phone,omitempty"`
-	// Second telephone as written; usually empty.
-	PhoneAlternative string `protobuf:"bytes,9,opt,name=phone_alternative,json=phoneAlternative,proto3" json:"phone_alternative,omitempty"`
 	// Wilaya as written.
-	Wilaya string `protobuf:"bytes,10,opt,name=wilaya,proto3" json:"wilaya,omitempty"`
+	Wilaya string `protobuf:"bytes,9,opt,name=wilaya,proto3" json:"wilaya,omitempty"`
 	// Commune as written.
-	Commune string `protobuf:"bytes,11,opt,name=commune,proto3" json:"commune,omitempty"`
+	Commune string `protobuf:"bytes,10,opt,name=commune,proto3" json:"commune,omitempty"`
 	// Street address as written; usually empty.
-	Address string `protobuf:"bytes,12,opt,name=address,proto3" json:"address,omitempty"`
+	Address string `protobuf:"bytes,11,opt,name=address,proto3" json:"address,omitempty"`
 	// Lines in the shop's order; may be empty.
-	Items []*IngestItem `protobuf:"bytes,13,rep,name=items,proto3" json:"items,omitempty"`
+	Items []*IngestItem `protobuf:"bytes,12,rep,name=items,proto3" json:"items,omitempty"`
 	// Goods without shipping; absent when the shop did not say.
-	GoodsTotal *money.Money `protobuf:"bytes,14,opt,name=goods_total,json=goodsTotal,proto3" json:"goods_total,omitempty"`
+	GoodsTotal *money.Money `protobuf:"bytes,13,opt,name=goods_total,json=goodsTotal,proto3" json:"goods_total,omitempty"`
 	// Shipping fee; absent when the shop did not say.
-	ShippingFee *money.Money `protobuf:"bytes,15,opt,name=shipping_fee,json=shippingFee,proto3" json:"shipping_fee,omitempty"`
+	ShippingFee *money.Money `protobuf:"bytes,14,opt,name=shipping_fee,json=shippingFee,proto3" json:"shipping_fee,omitempty"`
 	// What the courier must collect.
-	Due *money.Money `protobuf:"bytes,16,opt,name=due,proto3" json:"due,omitempty"`
+	Due *money.Money `protobuf:"bytes,15,opt,name=due,proto3" json:"due,omitempty"`
 	// When the customer ordered.
-	PlacedAt *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=placed_at,json=placedAt,proto3" json:"placed_at,omitempty"`
+	PlacedAt *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=placed_at,json=placedAt,proto3" json:"placed_at,omitempty"`
 	// The shop's own change time; absent when it gave none.
-	UpstreamUpdatedAt *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=upstream_updated_at,json=upstreamUpdatedAt,proto3" json:"upstream_updated_at,omitempty"`
-	// When the shop confirmed it; absent when it did not.
-	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	// Where the shop got it from, e.g. `woocommerce`; may be empty.
-	ApiSource string `protobuf:"bytes,20,opt,name=api_source,json=apiSource,proto3" json:"api_source,omitempty"`
+	UpstreamUpdatedAt *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=upstream_updated_at,json=upstreamUpdatedAt,proto3" json:"upstream_updated_at,omitempty"`
 	// The row as received, JSON.
-	Raw           []byte `protobuf:"bytes,21,opt,name=raw,proto3" json:"raw,omitempty"`
+	Raw           []byte `protobuf:"bytes,18,opt,name=raw,proto3" json:"raw,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -578,13 +572,6 @@ func (x *IngestOrder) GetPhone() string {
 	return ""
 }
 
-func (x *IngestOrder) GetPhoneAlternative() string {
-	if x != nil {
-		return x.PhoneAlternative
-	}
-	return ""
-}
-
 func (x *IngestOrder) GetWilaya() string {
 	if x != nil {
 		return x.Wilaya
@@ -646,20 +633,6 @@ func (x *IngestOrder) GetUpstreamUpdatedAt() *timestamppb.Timestamp {
 		return x.UpstreamUpdatedAt
 	}
 	return nil
-}
-
-func (x *IngestOrder) GetUpstreamConfirmedAt() *timestamppb.Timestamp {
-	if x != nil {
-		return x.UpstreamConfirmedAt
-	}
-	return nil
-}
-
-func (x *IngestOrder) GetApiSource() string {
-	if x != nil {
-		return x.ApiSource
-	}
-	return ""
 }
 
 func (x *IngestOrder) GetRaw() []byte {
@@ -2855,7 +2828,7 @@ const file_libertaphonix_orders_v1_orders_proto_rawDesc = "" +
 	"\n" +
 	"\x06RESCAN\x10\x02\x12\v\n" +
 	"\aWEBHOOK\x10\x03\x12\f\n" +
-	"\bBACKFILL\x10\x04\"\xa8\a\n" +
+	"\bBACKFILL\x10\x04\"\x8c\x06\n" +
 	"\vIngestOrder\x12\x1f\n" +
 	"\vupstream_id\x18\x01 \x01(\x03R\n" +
 	"upstreamId\x12\x1c\n" +
@@ -2866,23 +2839,19 @@ const file_libertaphonix_orders_v1_orders_proto_rawDesc = "" +
 	"\ameaning\x18\x05 \x01(\x0e2&.libertaphonix.orders.v1.Meaning.ValueR\ameaning\x12-\n" +
 	"\x12confirmation_state\x18\x06 \x01(\tR\x11confirmationState\x12#\n" +
 	"\rcustomer_name\x18\a \x01(\tR\fcustomerName\x12\x14\n" +
-	"\x05phone\x18\b \x01(\tR\x05phone\x12+\n" +
-	"\x11phone_alternative\x18\t \x01(\tR\x10phoneAlternative\x12\x16\n" +
-	"\x06wilaya\x18\n" +
-	" \x01(\tR\x06wilaya\x12\x18\n" +
-	"\acommune\x18\v \x01(\tR\acommune\x12\x18\n" +
-	"\aaddress\x18\f \x01(\tR\aaddress\x129\n" +
-	"\x05items\x18\r \x03(\v2#.libertaphonix.orders.v1.IngestItemR\x05items\x123\n" +
-	"\vgoods_total\x18\x0e \x01(\v2\x12.google.type.MoneyR\n" +
+	"\x05phone\x18\b \x01(\tR\x05phone\x12\x16\n" +
+	"\x06wilaya\x18\t \x01(\tR\x06wilaya\x12\x18\n" +
+	"\acommune\x18\n" +
+	" \x01(\tR\acommune\x12\x18\n" +
+	"\aaddress\x18\v \x01(\tR\aaddress\x129\n" +
+	"\x05items\x18\f \x03(\v2#.libertaphonix.orders.v1.IngestItemR\x05items\x123\n" +
+	"\vgoods_total\x18\r \x01(\v2\x12.google.type.MoneyR\n" +
 	"goodsTotal\x125\n" +
-	"\fshipping_fee\x18\x0f \x01(\v2\x12.google.type.MoneyR\vshippingFee\x12$\n" +
-	"\x03due\x18\x10 \x01(\v2\x12.google.type.MoneyR\x03due\x127\n" +
-	"\tplaced_at\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\bplacedAt\x12J\n" +
-	"\x13upstream_updated_at\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampR\x11upstreamUpdatedAt\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
-	"\n" +
-	"api_source\x18\x14 \x01(\tR\tapiSource\x12\x10\n" +
-	"\x03raw\x18\x15 \x01(\fR\x03raw\"\xc3\x01\n" +
+	"\fshipping_fee\x18\x0e \x01(\v2\x12.google.type.MoneyR\vshippingFee\x12$\n" +
+	"\x03due\x18\x0f \x01(\v2\x12.google.type.MoneyR\x03due\x127\n" +
+	"\tplaced_at\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\bplacedAt\x12J\n" +
+	"\x13upstream_updated_at\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\x11upstreamUpdatedAt\x12\x10\n" +
+	"\x03raw\x18\x12 \x01(\fR\x03raw\"\xc3\x01\n" +
 	"\n" +
 	"IngestItem\x12\x1f\n" +
 	"\vupstream_id\x18\x01 \x01(\x03R\n" +
@@ -3199,62 +3168,61 @@ var file_libertaphonix_orders_v1_orders_proto_depIdxs = []int32{
 	43, // 7: libertaphonix.orders.v1.IngestOrder.due:type_name -> google.type.Money
 	41, // 8: libertaphonix.orders.v1.IngestOrder.placed_at:type_name -> google.protobuf.Timestamp
 	41, // 9: libertaphonix.orders.v1.IngestOrder.upstream_updated_at:type_name -> google.protobuf.Timestamp
-	41, // 10: libertaphonix.orders.v1.IngestOrder.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
-	43, // 11: libertaphonix.orders.v1.IngestItem.unit_price:type_name -> google.type.Money
-	9,  // 12: libertaphonix.orders.v1.IngestOrdersResponse.results:type_name -> libertaphonix.orders.v1.IngestResult
-	1,  // 13: libertaphonix.orders.v1.IngestResult.outcome:type_name -> libertaphonix.orders.v1.IngestOutcome.Value
-	2,  // 14: libertaphonix.orders.v1.IngestResult.reason:type_name -> libertaphonix.orders.v1.RejectReason.Value
-	14, // 15: libertaphonix.orders.v1.DescribeStoreResponse.newest:type_name -> libertaphonix.orders.v1.KnownOrder
-	44, // 16: libertaphonix.orders.v1.ListOrdersRequest.status:type_name -> libertaphonix.orders.v1.OrderStatus.Value
-	45, // 17: libertaphonix.orders.v1.ListOrdersRequest.courier_state:type_name -> libertaphonix.orders.v1.CourierState.Value
-	41, // 18: libertaphonix.orders.v1.ListOrdersRequest.due_before:type_name -> google.protobuf.Timestamp
-	46, // 19: libertaphonix.orders.v1.ListOrdersResponse.orders:type_name -> libertaphonix.orders.v1.Order
-	18, // 20: libertaphonix.orders.v1.CreateOrderRequest.items:type_name -> libertaphonix.orders.v1.NewItem
-	43, // 21: libertaphonix.orders.v1.CreateOrderRequest.shipping_fee:type_name -> google.type.Money
-	43, // 22: libertaphonix.orders.v1.NewItem.unit_price:type_name -> google.type.Money
-	46, // 23: libertaphonix.orders.v1.CreateOrderResponse.order:type_name -> libertaphonix.orders.v1.Order
-	46, // 24: libertaphonix.orders.v1.GetOrderResponse.order:type_name -> libertaphonix.orders.v1.Order
-	23, // 25: libertaphonix.orders.v1.UpdateOrderRequest.tags:type_name -> libertaphonix.orders.v1.TagSet
-	46, // 26: libertaphonix.orders.v1.UpdateOrderResponse.order:type_name -> libertaphonix.orders.v1.Order
-	44, // 27: libertaphonix.orders.v1.ChangeStatusRequest.status:type_name -> libertaphonix.orders.v1.OrderStatus.Value
-	46, // 28: libertaphonix.orders.v1.ChangeStatusResponse.order:type_name -> libertaphonix.orders.v1.Order
-	47, // 29: libertaphonix.orders.v1.AddNoteResponse.note:type_name -> libertaphonix.orders.v1.Note
-	47, // 30: libertaphonix.orders.v1.ListNotesResponse.notes:type_name -> libertaphonix.orders.v1.Note
-	48, // 31: libertaphonix.orders.v1.ListHistoryResponse.entries:type_name -> libertaphonix.orders.v1.HistoryEntry
-	49, // 32: libertaphonix.orders.v1.ListWilayasResponse.wilayas:type_name -> libertaphonix.orders.v1.Wilaya
-	50, // 33: libertaphonix.orders.v1.ListAuditEventsResponse.events:type_name -> libertaphonix.audit.v1.AuditEvent
-	39, // 34: libertaphonix.orders.v1.CleanupResponse.removed:type_name -> libertaphonix.orders.v1.CleanupCount
-	4,  // 35: libertaphonix.orders.v1.OrdersService.IngestOrders:input_type -> libertaphonix.orders.v1.IngestOrdersRequest
-	12, // 36: libertaphonix.orders.v1.OrdersService.DescribeStore:input_type -> libertaphonix.orders.v1.DescribeStoreRequest
-	15, // 37: libertaphonix.orders.v1.OrdersService.ListOrders:input_type -> libertaphonix.orders.v1.ListOrdersRequest
-	17, // 38: libertaphonix.orders.v1.OrdersService.CreateOrder:input_type -> libertaphonix.orders.v1.CreateOrderRequest
-	20, // 39: libertaphonix.orders.v1.OrdersService.GetOrder:input_type -> libertaphonix.orders.v1.GetOrderRequest
-	22, // 40: libertaphonix.orders.v1.OrdersService.UpdateOrder:input_type -> libertaphonix.orders.v1.UpdateOrderRequest
-	25, // 41: libertaphonix.orders.v1.OrdersService.ChangeStatus:input_type -> libertaphonix.orders.v1.ChangeStatusRequest
-	27, // 42: libertaphonix.orders.v1.OrdersService.AddNote:input_type -> libertaphonix.orders.v1.AddNoteRequest
-	29, // 43: libertaphonix.orders.v1.OrdersService.ListNotes:input_type -> libertaphonix.orders.v1.ListNotesRequest
-	31, // 44: libertaphonix.orders.v1.OrdersService.ListHistory:input_type -> libertaphonix.orders.v1.ListHistoryRequest
-	33, // 45: libertaphonix.orders.v1.OrdersService.ListWilayas:input_type -> libertaphonix.orders.v1.ListWilayasRequest
-	35, // 46: libertaphonix.orders.v1.OrdersService.ListAuditEvents:input_type -> libertaphonix.orders.v1.ListAuditEventsRequest
-	37, // 47: libertaphonix.orders.v1.OrdersService.Cleanup:input_type -> libertaphonix.orders.v1.CleanupRequest
-	8,  // 48: libertaphonix.orders.v1.OrdersService.IngestOrders:output_type -> libertaphonix.orders.v1.IngestOrdersResponse
-	13, // 49: libertaphonix.orders.v1.OrdersService.DescribeStore:output_type -> libertaphonix.orders.v1.DescribeStoreResponse
-	16, // 50: libertaphonix.orders.v1.OrdersService.ListOrders:output_type -> libertaphonix.orders.v1.ListOrdersResponse
-	19, // 51: libertaphonix.orders.v1.OrdersService.CreateOrder:output_type -> libertaphonix.orders.v1.CreateOrderResponse
-	21, // 52: libertaphonix.orders.v1.OrdersService.GetOrder:output_type -> libertaphonix.orders.v1.GetOrderResponse
-	24, // 53: libertaphonix.orders.v1.OrdersService.UpdateOrder:output_type -> libertaphonix.orders.v1.UpdateOrderResponse
-	26, // 54: libertaphonix.orders.v1.OrdersService.ChangeStatus:output_type -> libertaphonix.orders.v1.ChangeStatusResponse
-	28, // 55: libertaphonix.orders.v1.OrdersService.AddNote:output_type -> libertaphonix.orders.v1.AddNoteResponse
-	30, // 56: libertaphonix.orders.v1.OrdersService.ListNotes:output_type -> libertaphonix.orders.v1.ListNotesResponse
-	32, // 57: libertaphonix.orders.v1.OrdersService.ListHistory:output_type -> libertaphonix.orders.v1.ListHistoryResponse
-	34, // 58: libertaphonix.orders.v1.OrdersService.ListWilayas:output_type -> libertaphonix.orders.v1.ListWilayasResponse
-	36, // 59: libertaphonix.orders.v1.OrdersService.ListAuditEvents:output_type -> libertaphonix.orders.v1.ListAuditEventsResponse
-	38, // 60: libertaphonix.orders.v1.OrdersService.Cleanup:output_type -> libertaphonix.orders.v1.CleanupResponse
-	48, // [48:61] is the sub-list for method output_type
-	35, // [35:48] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	43, // 10: libertaphonix.orders.v1.IngestItem.unit_price:type_name -> google.type.Money
+	9,  // 11: libertaphonix.orders.v1.IngestOrdersResponse.results:type_name -> libertaphonix.orders.v1.IngestResult
+	1,  // 12: libertaphonix.orders.v1.IngestResult.outcome:type_name -> libertaphonix.orders.v1.IngestOutcome.Value
+	2,  // 13: libertaphonix.orders.v1.IngestResult.reason:type_name -> libertaphonix.orders.v1.RejectReason.Value
+	14, // 14: libertaphonix.orders.v1.DescribeStoreResponse.newest:type_name -> libertaphonix.orders.v1.KnownOrder
+	44, // 15: libertaphonix.orders.v1.ListOrdersRequest.status:type_name -> libertaphonix.orders.v1.OrderStatus.Value
+	45, // 16: libertaphonix.orders.v1.ListOrdersRequest.courier_state:type_name -> libertaphonix.orders.v1.CourierState.Value
+	41, // 17: libertaphonix.orders.v1.ListOrdersRequest.due_before:type_name -> google.protobuf.Timestamp
+	46, // 18: libertaphonix.orders.v1.ListOrdersResponse.orders:type_name -> libertaphonix.orders.v1.Order
+	18, // 19: libertaphonix.orders.v1.CreateOrderRequest.items:type_name -> libertaphonix.orders.v1.NewItem
+	43, // 20: libertaphonix.orders.v1.CreateOrderRequest.shipping_fee:type_name -> google.type.Money
+	43, // 21: libertaphonix.orders.v1.NewItem.unit_price:type_name -> google.type.Money
+	46, // 22: libertaphonix.orders.v1.CreateOrderResponse.order:type_name -> libertaphonix.orders.v1.Order
+	46, // 23: libertaphonix.orders.v1.GetOrderResponse.order:type_name -> libertaphonix.orders.v1.Order
+	23, // 24: libertaphonix.orders.v1.UpdateOrderRequest.tags:type_name -> libertaphonix.orders.v1.TagSet
+	46, // 25: libertaphonix.orders.v1.UpdateOrderResponse.order:type_name -> libertaphonix.orders.v1.Order
+	44, // 26: libertaphonix.orders.v1.ChangeStatusRequest.status:type_name -> libertaphonix.orders.v1.OrderStatus.Value
+	46, // 27: libertaphonix.orders.v1.ChangeStatusResponse.order:type_name -> libertaphonix.orders.v1.Order
+	47, // 28: libertaphonix.orders.v1.AddNoteResponse.note:type_name -> libertaphonix.orders.v1.Note
+	47, // 29: libertaphonix.orders.v1.ListNotesResponse.notes:type_name -> libertaphonix.orders.v1.Note
+	48, // 30: libertaphonix.orders.v1.ListHistoryResponse.entries:type_name -> libertaphonix.orders.v1.HistoryEntry
+	49, // 31: libertaphonix.orders.v1.ListWilayasResponse.wilayas:type_name -> libertaphonix.orders.v1.Wilaya
+	50, // 32: libertaphonix.orders.v1.ListAuditEventsResponse.events:type_name -> libertaphonix.audit.v1.AuditEvent
+	39, // 33: libertaphonix.orders.v1.CleanupResponse.removed:type_name -> libertaphonix.orders.v1.CleanupCount
+	4,  // 34: libertaphonix.orders.v1.OrdersService.IngestOrders:input_type -> libertaphonix.orders.v1.IngestOrdersRequest
+	12, // 35: libertaphonix.orders.v1.OrdersService.DescribeStore:input_type -> libertaphonix.orders.v1.DescribeStoreRequest
+	15, // 36: libertaphonix.orders.v1.OrdersService.ListOrders:input_type -> libertaphonix.orders.v1.ListOrdersRequest
+	17, // 37: libertaphonix.orders.v1.OrdersService.CreateOrder:input_type -> libertaphonix.orders.v1.CreateOrderRequest
+	20, // 38: libertaphonix.orders.v1.OrdersService.GetOrder:input_type -> libertaphonix.orders.v1.GetOrderRequest
+	22, // 39: libertaphonix.orders.v1.OrdersService.UpdateOrder:input_type -> libertaphonix.orders.v1.UpdateOrderRequest
+	25, // 40: libertaphonix.orders.v1.OrdersService.ChangeStatus:input_type -> libertaphonix.orders.v1.ChangeStatusRequest
+	27, // 41: libertaphonix.orders.v1.OrdersService.AddNote:input_type -> libertaphonix.orders.v1.AddNoteRequest
+	29, // 42: libertaphonix.orders.v1.OrdersService.ListNotes:input_type -> libertaphonix.orders.v1.ListNotesRequest
+	31, // 43: libertaphonix.orders.v1.OrdersService.ListHistory:input_type -> libertaphonix.orders.v1.ListHistoryRequest
+	33, // 44: libertaphonix.orders.v1.OrdersService.ListWilayas:input_type -> libertaphonix.orders.v1.ListWilayasRequest
+	35, // 45: libertaphonix.orders.v1.OrdersService.ListAuditEvents:input_type -> libertaphonix.orders.v1.ListAuditEventsRequest
+	37, // 46: libertaphonix.orders.v1.OrdersService.Cleanup:input_type -> libertaphonix.orders.v1.CleanupRequest
+	8,  // 47: libertaphonix.orders.v1.OrdersService.IngestOrders:output_type -> libertaphonix.orders.v1.IngestOrdersResponse
+	13, // 48: libertaphonix.orders.v1.OrdersService.DescribeStore:output_type -> libertaphonix.orders.v1.DescribeStoreResponse
+	16, // 49: libertaphonix.orders.v1.OrdersService.ListOrders:output_type -> libertaphonix.orders.v1.ListOrdersResponse
+	19, // 50: libertaphonix.orders.v1.OrdersService.CreateOrder:output_type -> libertaphonix.orders.v1.CreateOrderResponse
+	21, // 51: libertaphonix.orders.v1.OrdersService.GetOrder:output_type -> libertaphonix.orders.v1.GetOrderResponse
+	24, // 52: libertaphonix.orders.v1.OrdersService.UpdateOrder:output_type -> libertaphonix.orders.v1.UpdateOrderResponse
+	26, // 53: libertaphonix.orders.v1.OrdersService.ChangeStatus:output_type -> libertaphonix.orders.v1.ChangeStatusResponse
+	28, // 54: libertaphonix.orders.v1.OrdersService.AddNote:output_type -> libertaphonix.orders.v1.AddNoteResponse
+	30, // 55: libertaphonix.orders.v1.OrdersService.ListNotes:output_type -> libertaphonix.orders.v1.ListNotesResponse
+	32, // 56: libertaphonix.orders.v1.OrdersService.ListHistory:output_type -> libertaphonix.orders.v1.ListHistoryResponse
+	34, // 57: libertaphonix.orders.v1.OrdersService.ListWilayas:output_type -> libertaphonix.orders.v1.ListWilayasResponse
+	36, // 58: libertaphonix.orders.v1.OrdersService.ListAuditEvents:output_type -> libertaphonix.orders.v1.ListAuditEventsResponse
+	38, // 59: libertaphonix.orders.v1.OrdersService.Cleanup:output_type -> libertaphonix.orders.v1.CleanupResponse
+	47, // [47:60] is the sub-list for method output_type
+	34, // [34:47] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_libertaphonix_orders_v1_orders_proto_init() }
