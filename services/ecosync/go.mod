@@ -5,6 +5,8 @@ go 1.26.0
 require (
 	github.com/libertaphonix/libertaphonix/proto v0.0.0
 	github.com/libertaphonix/libertaphonix/kit v0.0.0
+	golang.org/x/text v0.43.0
+	github.com/google/go-cmp v0.7.0
 )
 
 replace (
