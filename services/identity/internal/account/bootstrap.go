@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 )
 
@@ -63,7 +64,7 @@ func (s *Service) Bootstrap(ctx context.Context, f FirstAdmin, mayDraw bool) (Bo
 		f.Email = string(DevelopmentAdmin)
 	}
 	if f.Password == "" {
-		drawn = drawPassword()
+		drawn = Password(rand.Text()) // 26 letters and digits, over 128 bits
 		f.Password = drawn
 	}
 	u, err := s.newUser(NewUser{Email: f.Email, Name: "Administrator", Role: Admin})
@@ -80,10 +81,4 @@ func (s *Service) Bootstrap(ctx context.Context, f FirstAdmin, mayDraw bool) (Bo
 		return Bootstrapped{}, err
 	}
 	return Bootstrapped{Made: true, Email: u.Email, Drawn: drawn}, nil
-}
-
-// Cleanup removes sessions that have ended and failures older than keep.
-func (s *Service) Cleanup(ctx context.Context, keepDays int) (Removed, error) {
-	now := s.now()
-	return s.store.RemoveExpired(ctx, now, now.AddDate(0, 0, -keepDays))
 }

@@ -9,7 +9,7 @@ import (
 // What can be refused. Each is one row of the error table of package rpc.
 var (
 	ErrInvalidEmail   = errors.New("not an e-mail address")
-	ErrInvalidName    = errors.New("a name has 1 to 100 characters")
+	ErrInvalidName    = errors.New("a name has 1 to 120 characters, none of them a control character")
 	ErrInvalidRole    = errors.New("not a role")
 	ErrUserNotFound   = errors.New("no such user")
 	ErrEmailTaken     = errors.New("another user has this e-mail address")
@@ -18,13 +18,13 @@ var (
 	ErrLastAdmin      = errors.New("the last active administrator cannot be disabled or given another role")
 	ErrActorNotActive = errors.New("the acting user may not do this any more")
 
-	// ErrBadCredentials is the one answer to an unknown account, a wrong password and a disabled user: which it was is nobody's
-	// business who cannot log in.
+	// ErrBadCredentials is the one answer to an unknown account and a wrong password: which it was is nobody's business who cannot
+	// log in.
 	ErrBadCredentials = errors.New("e-mail or password is wrong")
+	// ErrUserDisabled answers a right password, or a token that was good, of a disabled user: who proves so much may know.
+	ErrUserDisabled = errors.New("an administrator disabled this account")
 	// ErrWrongPassword refuses a change of password whose old password is wrong. The caller is known, so it may be said.
 	ErrWrongPassword = errors.New("the current password is wrong")
-	// ErrSamePassword refuses a new password equal to the old one.
-	ErrSamePassword = errors.New("the new password is the current one")
 	// ErrSessionEnded answers a refresh token that is unknown, expired, or whose session or user has ended.
 	ErrSessionEnded = errors.New("the session has ended")
 	// ErrTokenReused answers a rotated token shown again too late: somebody holds a copy, and the family has been revoked.

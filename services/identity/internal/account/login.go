@@ -4,22 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 )
 
 // Grant is what a login or refresh gives: two tokens, and who they are for.
 type Grant struct {
-	User         User
-	Session      string
-	Access       AccessToken
-	ExpiresAt    time.Time // of the access token
-	Refresh      RefreshToken
-	RefreshUntil time.Time // when the session ends if it is not refreshed
+	User    User
+	Session Session
+	Access  AccessToken // ends in AccessTokenLife
+	Refresh RefreshToken
 }
 
-// Login opens a session for the right password. An unknown account, a wrong password and a disabled user get the same answer in
-// the same time. LimitedError when this account failed too often from this address.
-func (s *Service) Login(ctx context.Context, typed string, p Password, from Client) (Grant, error) {
+// Login opens a session for the right password. An unknown account and a wrong password get the same answer in the same time; the
+// right password of a disabled user is told so, and counted as a failure all the same. LimitedError when this account failed too
+// often from this address.
+func (s *Service) Login(ctx context.Context, typed string, p Password, cookie bool, from Client) (Grant, error) {
 	key := NewAccountKey(typed)
 	failures, err := s.store.LoginFailures(ctx, key, from.Address, s.now())
 	if err != nil {
@@ -44,7 +42,7 @@ func (s *Service) Login(ctx context.Context, typed string, p Password, from Clie
 	now := s.now()
 	attempt := Attempt{Account: key, From: from, At: now}
 	if match && u.Active() {
-		session := newSession(s.newID(), u.ID, from, now)
+		session := newSession(s.newID(), u.ID, from, cookie, now)
 		attempt.Session, attempt.Token, attempt.Verified = &session, NewRefreshToken(), stored
 		if outdated {
 			if attempt.Rehashed, err = s.hasher.Hash(ctx, p); err != nil {
@@ -52,11 +50,14 @@ func (s *Service) Login(ctx context.Context, typed string, p Password, from Clie
 			}
 		}
 	}
-	u, err = s.store.SettleLogin(ctx, attempt)
+	settled, err := s.store.SettleLogin(ctx, attempt)
+	if match && !u.Active() && errors.Is(err, ErrBadCredentials) {
+		return Grant{}, ErrUserDisabled
+	}
 	if err != nil {
 		return Grant{}, err
 	}
-	return s.grant(ctx, u, *attempt.Session, attempt.Token)
+	return s.grant(ctx, settled, *attempt.Session, attempt.Token)
 }
 
 // credentials finds whose password is compared; nobody's for an address that is none or unknown, so that the comparison still runs.
@@ -94,23 +95,21 @@ func (s *Service) Refresh(ctx context.Context, shown RefreshToken, from Client) 
 		return Grant{}, ErrTokenReused
 	case Limit:
 		return Grant{}, family.limited(now)
-	default:
-		return Grant{}, ErrSessionEnded
 	}
+	if !family.User.Active() {
+		return Grant{}, ErrUserDisabled
+	}
+	return Grant{}, ErrSessionEnded
 }
 
 // grant signs the access token. It comes after the write: if signing fails now, the client repeats its token within ReplayWindow
 // and gets the same successor.
 func (s *Service) grant(ctx context.Context, u User, session Session, refresh RefreshToken) (Grant, error) {
-	issued := s.now()
-	expires := issued.Add(AccessTokenLife)
-	access, err := s.issuer.Issue(ctx, u, session.ID, issued, expires)
+	access, err := s.issuer.Issue(ctx, u, session.ID)
 	if err != nil {
 		return Grant{}, fmt.Errorf("sign an access token: %w", err)
 	}
-	return Grant{
-		User: u, Session: session.ID, Access: access, ExpiresAt: expires, Refresh: refresh, RefreshUntil: session.ExpiresAt,
-	}, nil
+	return Grant{User: u, Session: session, Access: access, Refresh: refresh}, nil
 }
 
 // Logout ends the session a refresh token belongs to. Repeating it, or a token nobody knows, is no error: the caller is out.
@@ -118,7 +117,8 @@ func (s *Service) Logout(ctx context.Context, shown RefreshToken) error {
 	return s.store.RevokeByToken(ctx, shown.Hash(), RevokedByLogout, s.now())
 }
 
-// LogoutSession ends the session an access token names.
-func (s *Service) LogoutSession(ctx context.Context, session string) error {
-	return s.store.RevokeSession(ctx, session, RevokedByLogout, s.now())
+// Cleanup removes sessions that have ended, with their tokens, and login failures older than keepDays.
+func (s *Service) Cleanup(ctx context.Context, keepDays int) (Removed, error) {
+	now := s.now()
+	return s.store.RemoveExpired(ctx, now, now.AddDate(0, 0, -max(keepDays, 1)))
 }

@@ -1,49 +1,36 @@
 package account
 
-import (
-	"context"
-	"crypto/rand"
-)
+import "context"
 
 // NewUser is a user to be made.
 type NewUser struct {
 	Email    string
 	Name     string
 	Role     Role
-	Password Password // empty: one is drawn and answered once
+	Password Password // the first one, to be changed by the user
 }
 
 // User answers one user; ErrUserNotFound.
 func (s *Service) User(ctx context.Context, id string) (User, error) { return s.store.User(ctx, id) }
 
-// Users answers a page of users, ordered by id.
+// Users answers a page of users, ordered by name.
 func (s *Service) Users(ctx context.Context, f Filter) ([]User, error) { return s.store.Users(ctx, f) }
 
-// CountUsers counts what f selects, up to most.
-func (s *Service) CountUsers(ctx context.Context, f Filter, most int) (int, error) {
-	return s.store.CountUsers(ctx, f, most)
-}
-
-// CreateUser makes a user on behalf of actor, who must outrank or equal the new role. The password is answered only when it was
-// drawn here, and only the first time.
-func (s *Service) CreateUser(ctx context.Context, actor string, n NewUser, once Once) (User, Password, error) {
+// CreateUser makes a user on behalf of actor, who must be allowed to manage the new role. A repeated request id answers the user
+// made the first time.
+func (s *Service) CreateUser(ctx context.Context, actor string, n NewUser, once Once) (User, error) {
 	u, err := s.newUser(n)
 	if err != nil {
-		return User{}, "", err
+		return User{}, err
 	}
-	chosen, drawn := n.Password, Password("")
-	if chosen == "" {
-		drawn = drawPassword()
-		chosen = drawn
+	if err := checkPassword(n.Password, u.Email, u.Name); err != nil {
+		return User{}, err
 	}
-	if err := checkPassword(chosen, u.Email, u.Name); err != nil {
-		return User{}, "", err
-	}
-	hash, err := s.hasher.Hash(ctx, chosen)
+	hash, err := s.hasher.Hash(ctx, n.Password)
 	if err != nil {
-		return User{}, "", err
+		return User{}, err
 	}
-	made, err := s.store.CreateUser(ctx, actor, u, hash, once, func(by User) error {
+	return s.store.CreateUser(ctx, actor, u, hash, once, func(by User) error {
 		if !by.Active() || by.Role == Agent {
 			return ErrActorNotActive
 		}
@@ -52,10 +39,6 @@ func (s *Service) CreateUser(ctx context.Context, actor string, n NewUser, once 
 		}
 		return nil
 	})
-	if err != nil || made.ID != u.ID {
-		return made, "", err
-	}
-	return made, drawn, nil
 }
 
 func (s *Service) newUser(n NewUser) (User, error) {
@@ -80,50 +63,41 @@ func (s *Service) newUser(n NewUser) (User, error) {
 // UpdateUser changes name or role.
 func (s *Service) UpdateUser(ctx context.Context, actor, id string, a Amendment) (User, error) {
 	now := s.now()
-	return s.store.ChangeUser(ctx, actor, id, Change{Action: "user.update"}, func(c Circumstances) (User, error) {
+	return s.store.ChangeUser(ctx, actor, id, Change{Action: "UpdateUser"}, func(c Circumstances) (User, error) {
 		return c.amend(a, now)
 	})
 }
 
 // DisableUser ends a user's access: sessions at once, access tokens within AccessTokenLife.
-func (s *Service) DisableUser(ctx context.Context, actor, id string) (User, error) {
+func (s *Service) DisableUser(ctx context.Context, actor, id, reason string) (User, error) {
 	now := s.now()
-	w := Change{Action: "user.disable", Revoke: RevokedByDisabling}
+	w := Change{Action: "DisableUser", Reason: reason, Revoke: RevokedByDisabling}
 	return s.store.ChangeUser(ctx, actor, id, w, func(c Circumstances) (User, error) { return c.disable(now) })
 }
 
 // EnableUser gives access back; the user logs in anew.
-func (s *Service) EnableUser(ctx context.Context, actor, id string) (User, error) {
+func (s *Service) EnableUser(ctx context.Context, actor, id, reason string) (User, error) {
 	now := s.now()
-	return s.store.ChangeUser(ctx, actor, id, Change{Action: "user.enable"}, func(c Circumstances) (User, error) {
-		return c.enable(now)
-	})
+	w := Change{Action: "EnableUser", Reason: reason}
+	return s.store.ChangeUser(ctx, actor, id, w, func(c Circumstances) (User, error) { return c.enable(now) })
 }
 
-// ResetPassword gives a user another password and ends all its sessions. An empty one is drawn and answered, once.
-func (s *Service) ResetPassword(ctx context.Context, actor, id string, p Password) (User, Password, error) {
-	now, drawn := s.now(), Password("")
+// ResetPassword gives a user another first password and ends all its sessions.
+func (s *Service) ResetPassword(ctx context.Context, actor, id string, p Password) (User, error) {
+	now := s.now()
 	target, err := s.store.User(ctx, id)
 	if err != nil {
-		return User{}, "", err
-	}
-	if p == "" {
-		drawn = drawPassword()
-		p = drawn
+		return User{}, err
 	}
 	if err := checkPassword(p, target.Email, target.Name); err != nil {
-		return User{}, "", err
+		return User{}, err
 	}
 	hash, err := s.hasher.Hash(ctx, p)
 	if err != nil {
-		return User{}, "", err
+		return User{}, err
 	}
-	w := Change{Action: "user.resetPassword", Password: hash, Revoke: RevokedByPasswordReset}
-	u, err := s.store.ChangeUser(ctx, actor, id, w, func(c Circumstances) (User, error) { return c.resetPassword(now) })
-	if err != nil {
-		return User{}, "", err
-	}
-	return u, drawn, nil
+	w := Change{Action: "ResetPassword", Password: hash, Revoke: RevokedByPasswordReset}
+	return s.store.ChangeUser(ctx, actor, id, w, func(c Circumstances) (User, error) { return c.resetPassword(now) })
 }
 
 // ChangePassword replaces a person's own password and ends all other sessions of that person. A wrong current password counts
@@ -154,9 +128,6 @@ func (s *Service) ChangePassword(ctx context.Context, id, session string, curren
 		}
 		return ErrWrongPassword
 	}
-	if next == current {
-		return ErrSamePassword
-	}
 	if err := checkPassword(next, u.Email, u.Name); err != nil {
 		return err
 	}
@@ -169,6 +140,3 @@ func (s *Service) ChangePassword(ctx context.Context, id, session string, curren
 	u.Version++
 	return s.store.ChangePassword(ctx, u, stored, hash, session)
 }
-
-// drawPassword answers a random password of 26 letters and digits, over 128 bits (crypto/rand.Text).
-func drawPassword() Password { return Password(rand.Text()) }

@@ -21,8 +21,8 @@ type Hasher interface {
 
 // Issuer signs access tokens.
 type Issuer interface {
-	// Issue signs a token for u in this session that ends at expires.
-	Issue(ctx context.Context, u User, session string, issued, expires time.Time) (AccessToken, error)
+	// Issue signs a token for u in this session that ends AccessTokenLife from now.
+	Issue(ctx context.Context, u User, session string) (AccessToken, error)
 }
 
 // Attempt is a login whose password has been compared, ready to be settled.
@@ -46,12 +46,11 @@ type Once struct {
 	Request [32]byte // hash of the request: the same key with another body is refused
 }
 
-// Filter selects users for a list, ordered by id, that is by creation.
+// Filter selects users for a list, which is ordered by name in any case, then by id.
 type Filter struct {
 	Roles    []Role // none: all
 	Disabled *bool  // nil: both
-	Query    string // part of name or e-mail; empty: all
-	After    string // id of the last user of the page before; empty: the first page
+	After    *User  // name and id of the last user of the page before; nil: the first page
 	Limit    int
 }
 
@@ -75,15 +74,11 @@ type Store interface {
 	Refresh(ctx context.Context, shown TokenHash, next RefreshToken, at time.Time, judge func(Family) (Session, Verdict)) (Family, Verdict, error)
 	// RevokeByToken ends the session of a token; an unknown or ended one changes nothing.
 	RevokeByToken(ctx context.Context, shown TokenHash, why RevokeReason, at time.Time) error
-	// RevokeSession ends one session; an unknown or ended one changes nothing.
-	RevokeSession(ctx context.Context, id string, why RevokeReason, at time.Time) error
 
 	// User answers one user; ErrUserNotFound.
 	User(ctx context.Context, id string) (User, error)
-	// Users answers a page, ordered by id.
+	// Users answers a page, in the order of Filter.
 	Users(ctx context.Context, f Filter) ([]User, error)
-	// CountUsers counts what f selects, up to most.
-	CountUsers(ctx context.Context, f Filter, most int) (int, error)
 	// CreateUser inserts u if judge allows its actor to; ErrEmailTaken. A repeated Once answers the user made the first time.
 	CreateUser(ctx context.Context, actor string, u User, h PasswordHash, once Once, judge func(actor User) error) (User, error)
 	// ChangeUser reads actor and target while no other change of users runs, lets change decide, and writes what differs.
@@ -105,7 +100,8 @@ type Store interface {
 
 // Change says what else belongs to a change of a user.
 type Change struct {
-	Action   string       // what the audit log calls it, as "user.disable"
+	Action   string       // what the audit log calls it: the RPC's name
+	Reason   string       // as the person gave it, for the audit log
 	Password PasswordHash // replaces the stored one; empty: it stays
 	Revoke   RevokeReason // ends all sessions of the target; empty: they stay
 }

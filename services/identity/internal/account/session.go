@@ -29,13 +29,14 @@ type Session struct {
 	RevokedAt       *time.Time
 	RefreshWindowAt time.Time // begin of the minute in which RefreshCount counts
 	RefreshCount    int
-	Client          Client
+	Cookie          bool   // over REST the refresh token travels in an HttpOnly cookie
+	Client          Client // where it was last used from
 }
 
 // newSession begins a family now.
-func newSession(id, user string, from Client, now time.Time) Session {
+func newSession(id, user string, from Client, cookie bool, now time.Time) Session {
 	return Session{
-		ID: id, UserID: user, CreatedAt: now, ExpiresAt: expiry(now, now), RefreshWindowAt: now, Client: from,
+		ID: id, UserID: user, CreatedAt: now, ExpiresAt: expiry(now, now), RefreshWindowAt: now, Cookie: cookie, Client: from,
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 // maxName is the longest name, in characters.
-const maxName = 100
+const maxName = 120
 
 // User is a person who can log in. Never deleted, since history names it: disabled instead.
 type User struct {

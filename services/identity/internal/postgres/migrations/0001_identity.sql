@@ -33,6 +33,7 @@ CREATE TABLE identity.user_account (
     CONSTRAINT user_account_email_normalised CHECK (email = lower(email) AND email <> ''),
     CONSTRAINT user_account_role_known CHECK (role IN ('ADMIN', 'MANAGER', 'AGENT_SUIVI'))
 );
+CREATE INDEX user_account_name_idx ON identity.user_account (lower(name), user_id);
 COMMENT ON TABLE identity.user_account IS 'People. Never deleted: history, audit and orders name them; they are disabled.';
 
 -- A session is a family of refresh tokens that began with one login.
@@ -46,6 +47,7 @@ CREATE TABLE identity.session (
     user_agent        text        NOT NULL,
     revoked_at        timestamptz,
     revoked_reason    text,
+    cookie            boolean     NOT NULL, -- over REST the refresh token travels in an HttpOnly cookie
     refresh_window_at timestamptz NOT NULL, -- begin of the minute in which refreshes are counted
     refresh_count     integer     NOT NULL DEFAULT 0,
     CONSTRAINT session_pk PRIMARY KEY (session_id),
