@@ -1,0 +1,21 @@
+package postgres
+
+import (
+	"context"
+	"embed"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/libertaphonix/libertaphonix/kit/pg"
+)
+
+// Schema is the service's own; no other service reads it.
+const Schema = "orders"
+
+//go:embed migrations/*.sql
+var files embed.FS
+
+// Migrate brings the schema up to this binary's version. It may run on every replica at once.
+func Migrate(ctx context.Context, pool *pgxpool.Pool) error {
+	return pg.Migrate(ctx, pool, Schema, pg.KitMigrations, pg.Migrations{Name: Schema, FS: files})
+}
