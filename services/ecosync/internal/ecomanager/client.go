@@ -10,11 +10,13 @@ package ecomanager
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"mime"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -70,19 +72,31 @@ func (c *Client) Probe(ctx context.Context, a shop.Access) (shop.Page, error) {
 	return c.page(ctx, a, few, "", ProbeTimeout)
 }
 
+// Order reads one order, whose body is the bare object. A row that cannot be
+// decoded is an answer with a Problem, as in a page.
+func (c *Client) Order(ctx context.Context, a shop.Access, id int64) (shop.Row, error) {
+	u, err := url.Parse(a.BaseURL)
+	if err != nil {
+		return shop.Row{}, shop.NewFault(shop.Unreachable, 0, err)
+	}
+	body, _, err := c.get(ctx, u.JoinPath("orders", strconv.FormatInt(id, 10)).String(), a.Token, Timeout)
+	if err != nil {
+		return shop.Row{}, err
+	}
+	if !json.Valid(body) {
+		return shop.Row{}, shop.NewFault(shop.WrongShape, 0, errNotJSON)
+	}
+	return decodeRow(body, a.Zone), nil
+}
+
 func (c *Client) page(ctx context.Context, a shop.Access, perPage int, cursor string, limit time.Duration) (shop.Page, error) {
 	address, err := listing(a.BaseURL, strconv.Itoa(perPage), cursor)
 	if err != nil {
 		return shop.Page{}, shop.NewFault(shop.Unreachable, 0, err)
 	}
-	limited, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
 	sent := c.now()
-	body, header, err := c.get(limited, address, a.Token)
+	body, header, err := c.get(ctx, address, a.Token, limit)
 	if err != nil {
-		if ctx.Err() != nil {
-			return shop.Page{}, context.Cause(ctx)
-		}
 		return shop.Page{}, err
 	}
 	page, err := decodePage(body, a.Zone)
@@ -96,7 +110,18 @@ func (c *Client) page(ctx context.Context, a shop.Access, perPage int, cursor st
 	return page, nil
 }
 
-func (c *Client) get(ctx context.Context, address string, token shop.Token) ([]byte, http.Header, error) {
+// get sends one request. Its errors are faults, or the caller's own cancellation.
+func (c *Client) get(ctx context.Context, address string, token shop.Token, limit time.Duration) ([]byte, http.Header, error) {
+	limited, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	body, header, err := c.roundTrip(limited, address, token)
+	if err != nil && ctx.Err() != nil {
+		return nil, nil, context.Cause(ctx)
+	}
+	return body, header, err
+}
+
+func (c *Client) roundTrip(ctx context.Context, address string, token shop.Token) ([]byte, http.Header, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
 		return nil, nil, shop.NewFault(shop.Unreachable, 0, err)

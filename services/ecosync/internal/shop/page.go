@@ -8,6 +8,7 @@ package shop
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -101,3 +102,18 @@ func (Token) GoString() string { return "***" }
 
 // MarshalText keeps the token out of JSON and structured logs.
 func (Token) MarshalText() ([]byte, error) { return []byte("***"), nil }
+
+// Prefixes lists the reference prefixes of a page, each once, in the order they
+// appear.
+func Prefixes(rows []Row) []string {
+	var found []string
+	for _, row := range rows {
+		if row.Order == nil {
+			continue
+		}
+		if p := row.Order.Prefix(); p != "" && !slices.Contains(found, p) {
+			found = append(found, p)
+		}
+	}
+	return found
+}

@@ -1,0 +1,473 @@
+package pass_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/pass"
+	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/pass/passtest"
+	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/shop"
+	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/store"
+)
+
+// world is an engine with everything around it in memory, on a false clock.
+type world struct {
+	*testing.T
+	shops   map[string]*scripted // by base URL
+	orders  *passtest.Orders
+	journal *passtest.Journal
+	engine  *pass.Engine
+	stores  []store.Store
+	events  []pass.Progress
+	config  pass.Config
+}
+
+func inWorld(t *testing.T, stores int, f func(w *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{T: t, shops: map[string]*scripted{}, orders: &passtest.Orders{}, journal: passtest.NewJournal(),
+			config: pass.Config{BatchSize: 25, InitialSync: 30 * 24 * time.Hour}}
+		for i := range stores {
+			id := fmt.Sprintf("store-%d", i)
+			w.shops[id] = newShop()
+			w.journal.Add(id)
+			w.stores = append(w.stores, store.Store{ID: id, Identifier: strings.ToUpper(id), BaseURL: id, TimeZone: "Africa/Algiers", Active: true})
+		}
+		w.engine = pass.NewEngine(w, w.orders, w, w.journal, slog.New(slog.DiscardHandler), time.Now, w.config)
+		f(w)
+	})
+}
+
+func (w *world) Orders(ctx context.Context, a shop.Access, cursor string) (shop.Page, error) {
+	return w.shops[a.BaseURL].Orders(ctx, a, cursor)
+}
+
+func (w *world) Open(context.Context, string, int64) (shop.Token, error) { return "token", nil }
+
+// sync makes one pass over the only store.
+func (w *world) sync() pass.Pass {
+	return w.engine.Run(w.Context(), w.stores[0], func(p pass.Progress) { w.events = append(w.events, p) })
+}
+
+func (w *world) succeed() pass.Pass {
+	w.Helper()
+	p := w.sync()
+	if p.Result != pass.Succeeded {
+		w.Fatalf("the pass ended %s, %s: %s", p.Result, p.Failure, p.Message)
+	}
+	return p
+}
+
+func (w *world) shop() *scripted { return w.shops["store-0"] }
+
+func TestASecondSyncWithNothingChangedMakesOneRequestAndWritesNothing(t *testing.T) {
+	inWorld(t, 1, func(w *world) {
+		w.shop().fill(1, 1050, time.Now())
+		if p := w.succeed(); p.Counts.Created != 1050 || p.Counts.Pages != 11 || w.shop().asked() != 11 {
+			t.Errorf("first: %+v", p.Counts)
+		}
+		if i := slices.IndexFunc(w.orders.Sizes, func(n int) bool { return n > 25 }); i >= 0 {
+			t.Errorf("a batch of %d", w.orders.Sizes[i])
+		}
+		time.Sleep(time.Hour)
+		before := w.orders.Writes
+		p := w.succeed()
+		if w.shop().asked() != 1 || w.orders.Writes != before || p.Counts.Unchanged != 100 {
+			t.Errorf("second: %d writes, %+v", w.orders.Writes-before, p.Counts)
+		}
+	})
+}
+
+func TestAfterKChangesASyncMakesFewRequests(t *testing.T) {
+	for _, k := range []int{1, 24, 99, 100, 101, 250} {
+		t.Run(fmt.Sprint(k), func(t *testing.T) {
+			inWorld(t, 1, func(w *world) {
+				w.shop().fill(1, 1000, time.Now())
+				w.succeed()
+				w.shop().asked()
+				time.Sleep(time.Hour)
+				for i := range k {
+					// Old ids: an order enters En dispatch long after its id was
+					// passed (lesson P4).
+					w.shop().put(int64(1+i), "Livrée", time.Now().Add(-time.Minute).Truncate(time.Second))
+				}
+				time.Sleep(time.Minute)
+				p := w.succeed()
+				if asked, most := w.shop().asked(), (k+99)/100+2; asked > most || p.Counts.Updated != int64(k) {
+					t.Errorf("%d requests, at most %d; %+v", asked, most, p.Counts)
+				}
+			})
+		})
+	}
+}
+
+func TestHundredsOfChangesInTheHeadsSecondAreAllFound(t *testing.T) {
+	inWorld(t, 1, func(w *world) {
+		w.shop().fill(1, 1000, time.Now().Add(-time.Hour))
+		second := time.Now().Truncate(time.Second)
+		for id := int64(700); id < 900; id++ {
+			w.shop().put(id, "En livraison", second)
+		}
+		w.succeed()
+		// The same second goes on below the head, behind a full page of rows
+		// that are known by now.
+		for id := int64(400); id < 550; id++ {
+			w.shop().put(id, "En livraison", second)
+		}
+		time.Sleep(time.Hour)
+		if p := w.succeed(); p.Counts.Updated != 150 {
+			t.Errorf("%+v", p.Counts)
+		}
+		w.shop().asked()
+		// By now the second is over: it is not read down again.
+		if w.succeed(); w.shop().asked() != 1 {
+			t.Error("a quiet pass made more than one request")
+		}
+	})
+}
+
+func TestTheFirstSyncGoesBackThirtyDaysAndOlderRowsStayForABackfill(t *testing.T) {
+	inWorld(t, 1, func(w *world) {
+		now := time.Now().Truncate(time.Second)
+		for i := range 400 {
+			w.shop().put(int64(1000-i), "En dispatch", now.Add(-time.Duration(i)*6*time.Hour))
+		}
+		p := w.succeed() // 30 days are 121 rows
+		if p.Counts.Created != 121 || p.Counts.Outside != 79 || w.shop().asked() != 2 {
+			t.Errorf("first: %+v", p.Counts)
+		}
+		time.Sleep(time.Hour)
+		// More news than fit a page push the walk down to the floor, and not
+		// below it (lesson P40).
+		for i := range 150 {
+			w.shop().put(int64(2000+i), "En dispatch", time.Now().Add(-time.Minute).Truncate(time.Second))
+		}
+		if p := w.succeed(); p.Counts.Created != 150 || w.orders.Len("store-0") != 271 {
+			t.Errorf("later: %+v", p.Counts)
+		}
+	})
+}
+
+func TestARowDated2035DoesNotHideTheNextTenYears(t *testing.T) {
+	inWorld(t, 1, func(w *world) {
+		w.shop().fill(1, 300, time.Now())
+		w.shop().put(999, "En dispatch", time.Date(2035, 1, 1, 0, 0, 0, 0, time.UTC))
+		if p := w.succeed(); p.Counts.Created != 301 {
+			t.Errorf("first: %+v", p.Counts)
+		}
+		time.Sleep(time.Hour)
+		w.shop().asked()
+		w.shop().put(5, "Annulé", time.Now().Truncate(time.Second))
+		time.Sleep(time.Minute)
+		if p := w.succeed(); p.Counts.Updated != 1 {
+			t.Errorf("later: %+v", p.Counts)
+		}
+		w.shop().asked()
+		if w.succeed(); w.shop().asked() != 1 {
+			t.Error("the row dated 2035 costs a request in every pass")
+		}
+	})
+}
+
+func TestAHeadAboveAllTheShopHasComesDown(t *testing.T) {
+	inWorld(t, 1, func(w *world) {
+		w.shop().fill(1, 300, time.Now())
+		w.succeed()
+		for id := int64(250); id <= 300; id++ {
+			delete(w.shop().orders, id) // quirk Q9, lesson P7
+		}
+		time.Sleep(time.Hour)
+		w.succeed()
+		w.shop().put(10, "Retour", time.Now().Truncate(time.Second))
+		time.Sleep(time.Minute)
+		if p := w.succeed(); p.Counts.Updated != 1 {
+			t.Errorf("%+v", p.Counts)
+		}
+	})
+}
+
+func TestKilledAfterAnyCheckpointAndRepeatedNothingIsMissingOrDoubled(t *testing.T) {
+	for kill := 1; kill <= 10; kill++ {
+		inWorld(t, 1, func(w *world) {
+			w.shop().fill(1, 230, time.Now())
+			ctx, cancel := context.WithCancel(w.Context())
+			n := 0
+			w.journal.AfterCheckpoint = func() {
+				if n++; n == kill {
+					cancel()
+				}
+			}
+			p := w.engine.Run(ctx, w.stores[0], func(pass.Progress) {})
+			if position, _, _, _, _ := w.journal.Store("store-0"); position.Head != nil && p.Result != pass.Succeeded {
+				t.Fatal("the head moved though the walk did not reach its end (lesson P9)")
+			}
+			w.journal.AfterCheckpoint = nil
+			w.succeed()
+			if w.orders.Len("store-0") != 230 || w.orders.Writes != 230 {
+				t.Errorf("killed after checkpoint %d: %d orders, %d writes", kill, w.orders.Len("store-0"), w.orders.Writes)
+			}
+		})
+	}
+}
+
+func TestABrokenOrderEndsThePassWithItsName(t *testing.T) {
+	for name, tc := range map[string]struct {
+		script  func(s *scripted) func(int, string) (*shop.Page, error)
+		mode    pass.Mode
+		message string
+	}{
+		"a garbage cursor serves the first page again (lesson P1)": {
+			func(s *scripted) func(int, string) (*shop.Page, error) {
+				return func(_ int, _ string) (*shop.Page, error) { p := s.page(""); return &p, nil }
+			}, pass.ByChange, "page 2",
+		},
+		"sort_by is ignored": {
+			func(s *scripted) func(int, string) (*shop.Page, error) {
+				return func(_ int, cursor string) (*shop.Page, error) {
+					p := s.page(cursor)
+					slices.Reverse(p.Rows)
+					return &p, nil
+				}
+			}, pass.IDOnly, "page 1",
+		},
+		"an empty page that is not the last": {
+			func(s *scripted) func(int, string) (*shop.Page, error) {
+				return func(n int, cursor string) (*shop.Page, error) {
+					p := s.page(cursor)
+					if n == 2 {
+						p.Rows = nil
+					}
+					return &p, nil
+				}
+			}, pass.ByChange, "page 2",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, 1, func(w *world) {
+				w.shop().fill(1, 500, time.Now())
+				w.shop().script = tc.script(w.shop())
+				p := w.sync()
+				position, _, _, _, paused := w.journal.Store("store-0")
+				if p.Result != pass.Failed || p.Failure != shop.OrderBroken || !strings.Contains(p.Message, tc.message) {
+					t.Errorf("%s %s: %s", p.Result, p.Failure, p.Message)
+				}
+				if position.Head != nil || position.Mode != tc.mode || paused {
+					t.Errorf("position %+v, paused %t", position, paused)
+				}
+				if w.shop().asked() > 3 {
+					t.Error("the walk went on")
+				}
+			})
+		})
+	}
+}
+
+func TestFaultsEndAPassOrAreOvercome(t *testing.T) {
+	fault := func(class shop.Class, status int, after time.Duration) *shop.Fault {
+		f := shop.NewFault(class, status, nil)
+		f.RetryAfter = after
+		return f
+	}
+	const unknown = shop.RetryAfterUnknown
+	for name, tc := range map[string]struct {
+		fault   *shop.Fault
+		times   int // how often it is met on the second request
+		result  pass.Result
+		failure shop.Failure
+		paused  bool
+		least   time.Duration // that the pass takes
+		most    time.Duration
+	}{
+		"one 500":                      {fault(shop.ServerError, 500, unknown), 1, pass.Succeeded, "", false, time.Second, 3 * time.Second},
+		"a shop that stays down":       {fault(shop.ServerError, 502, unknown), 9, pass.Failed, shop.Unavailable, false, 3 * time.Second, 7 * time.Second},
+		"truncated once":               {fault(shop.Truncated, 0, unknown), 1, pass.Succeeded, "", false, time.Second, 3 * time.Second},
+		"429 with 17 seconds":          {fault(shop.RateLimited, 429, 17*time.Second), 1, pass.Succeeded, "", false, 17 * time.Second, 20 * time.Second},
+		"429 without a word":           {fault(shop.RateLimited, 429, unknown), 1, pass.Succeeded, "", false, time.Minute, 63 * time.Second},
+		"429 for an hour (lesson P3)":  {fault(shop.RateLimited, 429, time.Hour), 1, pass.Failed, shop.RateLimitReached, false, 0, time.Second},
+		"429 again and again":          {fault(shop.RateLimited, 429, time.Second), 99, pass.Failed, shop.RateLimitReached, false, 5 * time.Second, time.Minute},
+		"a token that is unknown":      {fault(shop.Unauthorised, 401, unknown), 1, pass.Failed, shop.TokenRefused, true, 0, time.Second},
+		"a token that may not":         {fault(shop.Forbidden, 403, unknown), 1, pass.Failed, shop.TokenRefused, true, 0, time.Second},
+		"a redirect":                   {fault(shop.Redirected, 302, unknown), 1, pass.Failed, shop.AnswerInvalid, false, 0, time.Second},
+		"an address that is forbidden": {fault(shop.Blocked, 0, unknown), 1, pass.Failed, shop.AddressRefused, false, 0, time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, 1, func(w *world) {
+				w.shop().fill(1, 250, time.Now())
+				left := tc.times
+				w.shop().script = func(n int, _ string) (*shop.Page, error) {
+					if n > 1 && left > 0 {
+						left--
+						return nil, tc.fault
+					}
+					return nil, nil
+				}
+				began := time.Now()
+				p := w.sync()
+				took := time.Since(began)
+				if p.Result != tc.result || p.Failure != tc.failure || took < tc.least || took > tc.most {
+					t.Errorf("%s %q after %v: %s", p.Result, p.Failure, took, p.Message)
+				}
+				position, _, _, _, paused := w.journal.Store("store-0")
+				if paused != tc.paused || (position.Head != nil) != (tc.result == pass.Succeeded) {
+					t.Errorf("paused %t, head %v", paused, position.Head)
+				}
+				if tc.failure == shop.RateLimitReached && !p.ResumeAt.After(time.Now()) {
+					t.Errorf("no time to resume at: %v", p.ResumeAt)
+				}
+				if waited := slices.ContainsFunc(w.events, func(e pass.Progress) bool { return strings.HasPrefix(e.Pass.Message, "WAITING until ") }); waited != (tc.least > 0) {
+					t.Errorf("told of waiting: %t", waited)
+				}
+				w.shop().script = nil
+				if w.succeed(); w.orders.Len("store-0") != 250 {
+					t.Errorf("%d orders after the next pass", w.orders.Len("store-0"))
+				}
+			})
+		})
+	}
+}
+
+func TestOneSickStoreNeverTouchesAnother(t *testing.T) {
+	inWorld(t, 4, func(w *world) {
+		for _, s := range w.shops {
+			s.fill(1, 150, time.Now())
+		}
+		w.shops["store-1"].script = func(int, string) (*shop.Page, error) { panic("boom") }
+		w.shops["store-2"].script = func(int, string) (*shop.Page, error) {
+			f := shop.NewFault(shop.RateLimited, 429, nil)
+			f.RetryAfter = 50 * time.Second
+			return nil, f
+		}
+		w.stores[3].Active = false
+		last, ended, began := map[string]pass.Pass{}, map[string]time.Duration{}, time.Now()
+		w.engine.SyncStores(w.Context(), w.stores, func(p pass.Progress) {
+			last[p.StoreID], ended[p.StoreID] = p.Pass, time.Since(began)
+		})
+		if last["store-0"].Result != pass.Succeeded || ended["store-0"] > time.Second {
+			t.Errorf("the healthy store: %+v after %v (lesson P12)", last["store-0"], ended["store-0"])
+		}
+		if last["store-1"].Failure != shop.Internal || last["store-2"].Failure != shop.RateLimitReached || last["store-3"].Result != pass.Skipped {
+			t.Errorf("the others: %+v", last)
+		}
+	})
+}
+
+func TestTwoPassesOverOneStoreAtOnceAreNotMade(t *testing.T) {
+	inWorld(t, 1, func(w *world) {
+		w.shop().fill(1, 250, time.Now())
+		var second pass.Pass
+		w.journal.AfterCheckpoint = nil
+		w.orders.Fail = func(pass.Batch) error {
+			w.orders.Fail = nil
+			second = w.engine.Run(w.Context(), w.stores[0], func(pass.Progress) {})
+			return nil
+		}
+		if w.succeed(); second.Result != pass.AlreadyRunning {
+			t.Errorf("the second was %s", second.Result)
+		}
+	})
+}
+
+func TestAPassWhoseTermWasTakenWritesNothingMore(t *testing.T) {
+	inWorld(t, 1, func(w *world) {
+		w.shop().fill(1, 250, time.Now())
+		calls := 0
+		w.orders.Fail = func(pass.Batch) error {
+			if calls++; calls == 3 {
+				time.Sleep(2 * Lease)
+				w.journal.Steal("store-0")
+			}
+			return nil
+		}
+		if p := w.sync(); p.Result != pass.Abandoned || calls != 3 {
+			t.Errorf("%s after %d calls", p.Result, calls)
+		}
+	})
+}
+
+const Lease = pass.Lease
+
+func TestRowsThatCannotBecomeOrdersAreKeptBeforeTheCheckpoint(t *testing.T) {
+	inWorld(t, 1, func(w *world) {
+		w.shop().fill(1, 30, time.Now())
+		w.shop().script = func(_ int, cursor string) (*shop.Page, error) {
+			p := w.shop().page(cursor)
+			p.Rows[3] = shop.Row{Problem: &shop.Problem{Reason: shop.BadMoney, Field: "total", ID: 27}, Raw: []byte("{}")}
+			return &p, nil
+		}
+		p := w.succeed()
+		_, _, quarantine, _, _ := w.journal.Store("store-0")
+		if p.Counts.Created != 29 || p.Counts.Quarantined != 1 || len(quarantine) != 1 || quarantine[0].Problem.ID != 27 {
+			t.Errorf("%+v, %+v", p.Counts, quarantine)
+		}
+	})
+}
+
+func TestThreeForeignReferencesPauseTheStore(t *testing.T) {
+	inWorld(t, 1, func(w *world) {
+		w.shop().fill(1, 200, time.Now())
+		w.succeed()
+		for id := int64(1); id <= 3; id++ {
+			o := w.shop().orders[id]
+			o.Reference, o.UpdatedAt = fmt.Sprintf("OTHER%d", id), time.Now().Truncate(time.Second)
+			w.shop().orders[id] = o
+		}
+		time.Sleep(time.Minute)
+		p := w.sync()
+		_, _, quarantine, _, paused := w.journal.Store("store-0")
+		if p.Failure != shop.OtherShop || !paused || len(quarantine) != 3 {
+			t.Errorf("%s %s, paused %t, %d in quarantine (lessons P5 to P7)", p.Result, p.Failure, paused, len(quarantine))
+		}
+	})
+}
+
+func TestAPageOfAnotherShopIsRefusedBeforeAnythingIsWritten(t *testing.T) {
+	inWorld(t, 1, func(w *world) {
+		w.shop().fill(1, 200, time.Now())
+		w.stores[0].ReferencePrefixes = []string{"NATU"}
+		if p := w.sync(); p.Failure != shop.OtherShop || w.orders.Calls != 0 {
+			t.Errorf("%s %s, %d calls (lesson P6)", p.Result, p.Failure, w.orders.Calls)
+		}
+	})
+}
+
+func TestUnknownStatesAreCountedOnceAndShown(t *testing.T) {
+	inWorld(t, 1, func(w *world) {
+		w.shop().fill(1, 50, time.Now())
+		w.shop().put(7, "Expédié", time.Now().Truncate(time.Second))
+		w.succeed()
+		time.Sleep(time.Hour)
+		w.succeed()
+		if _, _, _, unknown, _ := w.journal.Store("store-0"); unknown["Expédié"] != 1 || len(unknown) != 1 {
+			t.Errorf("%v (lesson P15)", unknown)
+		}
+	})
+}
+
+func TestOrdersThatAreAwayForAMomentAreWaitedFor(t *testing.T) {
+	inWorld(t, 1, func(w *world) {
+		w.shop().fill(1, 50, time.Now())
+		left := 2
+		w.orders.Fail = func(pass.Batch) error {
+			if left--; left >= 0 {
+				return fmt.Errorf("dial: %w", pass.ErrOrdersUnavailable)
+			}
+			return nil
+		}
+		w.succeed()
+		w.orders.Fail = func(pass.Batch) error { return pass.ErrOrdersUnavailable }
+		if p := w.sync(); p.Failure != shop.OrdersUnavailable {
+			t.Errorf("%s %s", p.Result, p.Failure)
+		}
+		w.orders.Fail = func(pass.Batch) error { return errors.New("secret detail") }
+		if p := w.sync(); p.Failure != shop.Internal || strings.Contains(p.Message, "secret") {
+			t.Errorf("%s %s: %s", p.Result, p.Failure, p.Message)
+		}
+	})
+}

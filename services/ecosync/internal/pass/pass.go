@@ -1,0 +1,217 @@
+// Package pass is the engine that turns a shop's listing into orders.
+//
+// It owns the incremental pass: the walk down the listing, the order check, the
+// stop rule, batches and checkpoints, the policy of retries and waits, and the
+// running of many stores beside each other. There is one engine and every
+// trigger calls it (lesson P17). It does no I/O of its own and never compares a
+// shop's time with our clock. Start reading at walk (the pure arithmetic), then
+// Engine.Run.
+//
+// Places left for what comes next: gaps (Position), leases over replicas
+// (Ticket.Term is checked by every write already), quota windows (in front of
+// run.request), the walk by id (Mode), rescan and backfill (Source).
+package pass
+
+import (
+	"errors"
+	"time"
+
+	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/shop"
+	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/statemap"
+)
+
+// Result is how a pass ended; the values are those of the contract.
+type Result string
+
+const (
+	Running        Result = ""
+	Succeeded      Result = "SUCCEEDED"
+	Failed         Result = "FAILED"
+	Cancelled      Result = "CANCELLED"
+	Skipped        Result = "SKIPPED"
+	AlreadyRunning Result = "ALREADY_RUNNING"
+	Abandoned      Result = "ABANDONED"
+)
+
+// Pass is the record of one pass over one store.
+type Pass struct {
+	// ID is 0 when nothing was begun: SKIPPED and ALREADY_RUNNING.
+	ID        int64
+	StoreID   string
+	StartedAt time.Time
+	// EndedAt is zero while it runs.
+	EndedAt time.Time
+	Result  Result
+	Failure shop.Failure
+	// Message is for people and carries no secret and no name.
+	Message string
+	// ResumeAt is when a wait that was too long for the pass is over; zero
+	// otherwise.
+	ResumeAt time.Time
+	Counts   Counts
+}
+
+// Counts is what a pass did.
+type Counts struct {
+	Requests    int64
+	Pages       int64
+	Rows        int64
+	Created     int64
+	Updated     int64
+	Unchanged   int64
+	Stale       int64
+	Deleted     int64
+	Quarantined int64
+	BecameReady int64
+	// Outside counts rows below the floor: read because they shared a page, and
+	// left to a backfill.
+	Outside int64
+	// UnknownStates counts written rows whose state no entry of the map covers.
+	UnknownStates int64
+}
+
+// Position is what is known to have been read of a store: everything between
+// Floor and Head.
+type Position struct {
+	// Head is nil before the first completed pass. It moves only when a walk
+	// reached its end, so that a pass killed anywhere is simply repeated
+	// (lessons P2, P9).
+	Head *shop.Key
+	// Settled says that Head's second was over, by the shop's clock, when it was
+	// read: no further row can appear in it.
+	Settled bool
+	// Floor is how far back the first pass went; zero before it. What lies below
+	// was never live and belongs to a backfill (lesson P40).
+	Floor time.Time
+	// Mode is how the store must be walked.
+	Mode Mode
+}
+
+// Mode is how a store's listing can be trusted.
+type Mode string
+
+const (
+	// ByChange: sorted by last change, as asked for.
+	ByChange Mode = "BY_CHANGE"
+	// IDOnly: the shop does not sort by last change, or its cursor has no
+	// second column; only a walk by id would be complete.
+	IDOnly Mode = "ID_ONLY"
+)
+
+// Ticket is the right to make one pass: it names the term under which every
+// write of the pass is made.
+type Ticket struct {
+	PassID    int64
+	StoreID   string
+	Term      int64
+	StartedAt time.Time
+	Position  Position
+	States    statemap.Map
+}
+
+// Source says what caused rows to be read; the values are those of the
+// contract of orders.
+type Source string
+
+// Live is the incremental pass. Rescan, webhook and backfill join it here.
+const Live Source = "PASS"
+
+// Batch is what goes to the orders service in one call.
+type Batch struct {
+	StoreID    string
+	Source     Source
+	MapVersion int64
+	Rows       []Observation
+}
+
+// Observation is an order as it was seen.
+type Observation struct {
+	Order   *shop.Order
+	Meaning statemap.Meaning
+	// ObservedAt is when the request left that showed the row.
+	ObservedAt time.Time
+	Raw        []byte
+}
+
+// Verdict is what orders did with a row; the values are those of its contract.
+type Verdict string
+
+const (
+	Created   Verdict = "CREATED"
+	Updated   Verdict = "UPDATED"
+	Unchanged Verdict = "UNCHANGED"
+	Stale     Verdict = "STALE"
+	Deleted   Verdict = "DELETED"
+	Rejected  Verdict = "REJECTED"
+)
+
+// Outcome is the verdict on one row.
+type Outcome struct {
+	UpstreamID int64
+	Verdict    Verdict
+	// Reason and Detail are set for REJECTED.
+	Reason      string
+	Detail      string
+	BecameReady bool
+}
+
+// IdentityMismatch is the reason of orders for a known id with another
+// reference: the sign of another shop (lessons P5 to P7).
+const IdentityMismatch = "IDENTITY_MISMATCH"
+
+// Checkpoint is what is written after each batch, in page order, in one
+// transaction.
+type Checkpoint struct {
+	Counts Counts
+	// Last is the key of the last row written: where a gap would begin.
+	Last shop.Key
+	// Cursor is the one that read the page of Last.
+	Cursor string
+	// Quarantine is stored with the checkpoint and never after it: a row that
+	// is neither in orders nor in quarantine would be lost.
+	Quarantine []Quarantined
+	// Settled are ids that were written: their open quarantine rows are closed.
+	Settled []int64
+	// Unknown counts states that no entry covers, by their display text.
+	Unknown map[string]int64
+	// Prefixes are reference prefixes met for the first time.
+	Prefixes []string
+}
+
+// Quarantined is a row that could not become an order, with its JSON.
+type Quarantined struct {
+	Problem shop.Problem
+	Raw     []byte
+}
+
+// Ending closes a pass.
+type Ending struct {
+	Result   Result
+	Failure  shop.Failure
+	Message  string
+	ResumeAt time.Time
+	Counts   Counts
+	// Position is nil unless the walk reached its end.
+	Position *Position
+	// Distrust marks the store ID_ONLY.
+	Distrust bool
+	// Pause stops the store until a person acts.
+	Pause bool
+	// TokenVersion is the token the pass used: a token that a person has
+	// replaced meanwhile is not punished for the old one.
+	TokenVersion int64
+}
+
+// The errors that ports answer.
+var (
+	// ErrAlreadyRunning: another pass over the store holds the term.
+	ErrAlreadyRunning = errors.New("another pass over the store is running")
+	// ErrTermLost: the term was taken over; nothing more may be written.
+	ErrTermLost = errors.New("the pass was taken over by another")
+	// ErrPaused: a person paused or switched off the store meanwhile.
+	ErrPaused = errors.New("the store was paused")
+	// ErrOrdersUnavailable: the orders service could not be reached.
+	ErrOrdersUnavailable = errors.New("the orders service is unavailable")
+	// ErrGone: the store no longer exists.
+	ErrGone = errors.New("the store was deleted")
+)

@@ -1,0 +1,230 @@
+// Package passtest holds what tests of the engine share: an in-memory journal,
+// and the suite that holds it and the real one to the same contract. Nothing
+// outside tests imports it.
+package passtest
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/pass"
+	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/statemap"
+)
+
+// Journal is a pass.Journal in memory.
+type Journal struct {
+	mu     sync.Mutex
+	stores map[string]*entry
+	nextID int64
+	// AfterCheckpoint, when set, is called after each checkpoint: the hook of
+	// the crash proofs.
+	AfterCheckpoint func()
+}
+
+type entry struct {
+	states   statemap.Map
+	position pass.Position
+	term     int64
+	held     time.Time
+	paused   bool
+
+	Passes     []pass.Pass
+	Quarantine []pass.Quarantined
+	Unknown    map[string]int64
+	Prefixes   []string
+}
+
+// NewJournal makes an empty one.
+func NewJournal() *Journal { return &Journal{stores: map[string]*entry{}} }
+
+// Add registers a store with the default map.
+func (j *Journal) Add(storeID string) {
+	states, err := statemap.New(1, statemap.Default())
+	if err != nil {
+		panic(err)
+	}
+	j.stores[storeID] = &entry{states: states, position: pass.Position{Mode: pass.ByChange}, Unknown: map[string]int64{}}
+}
+
+// Store shows what is kept of a store, for assertions after a pass.
+func (j *Journal) Store(storeID string) (position pass.Position, passes []pass.Pass, quarantine []pass.Quarantined, unknown map[string]int64, paused bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	e := j.stores[storeID]
+	return e.position, e.Passes, e.Quarantine, e.Unknown, e.paused
+}
+
+// Begin implements pass.Journal.
+func (j *Journal) Begin(_ context.Context, storeID string, lease time.Duration) (pass.Ticket, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	e := j.stores[storeID]
+	if e == nil {
+		return pass.Ticket{}, pass.ErrGone
+	}
+	now := time.Now()
+	if e.held.After(now) {
+		return pass.Ticket{}, pass.ErrAlreadyRunning
+	}
+	for i := range e.Passes {
+		if e.Passes[i].Result == pass.Running {
+			e.Passes[i].Result = pass.Abandoned
+		}
+	}
+	e.term++
+	e.held = now.Add(lease)
+	j.nextID++
+	e.Passes = append(e.Passes, pass.Pass{ID: j.nextID, StoreID: storeID, StartedAt: now})
+	return pass.Ticket{PassID: j.nextID, StoreID: storeID, Term: e.term, StartedAt: now, Position: e.position, States: e.states}, nil
+}
+
+func (j *Journal) mine(t pass.Ticket) (*entry, error) {
+	e := j.stores[t.StoreID]
+	if e == nil || e.term != t.Term {
+		return nil, pass.ErrTermLost
+	}
+	return e, nil
+}
+
+// Renew implements pass.Journal.
+func (j *Journal) Renew(_ context.Context, t pass.Ticket, lease time.Duration) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	e, err := j.mine(t)
+	if err != nil {
+		return err
+	}
+	if e.paused {
+		return pass.ErrPaused
+	}
+	e.held = time.Now().Add(lease)
+	return nil
+}
+
+// Checkpoint implements pass.Journal.
+func (j *Journal) Checkpoint(_ context.Context, t pass.Ticket, c pass.Checkpoint) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	e, err := j.mine(t)
+	if err != nil {
+		return err
+	}
+	e.Passes[len(e.Passes)-1].Counts = c.Counts
+	e.Quarantine = append(e.Quarantine, c.Quarantine...)
+	for state, rows := range c.Unknown {
+		e.Unknown[state] += rows
+	}
+	e.Prefixes = append(e.Prefixes, c.Prefixes...)
+	if j.AfterCheckpoint != nil {
+		j.AfterCheckpoint()
+	}
+	return nil
+}
+
+// Finish implements pass.Journal.
+func (j *Journal) Finish(_ context.Context, t pass.Ticket, end pass.Ending) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	e, err := j.mine(t)
+	if err != nil {
+		return err
+	}
+	p := &e.Passes[len(e.Passes)-1]
+	p.EndedAt, p.Result, p.Failure, p.Message, p.ResumeAt, p.Counts = time.Now(), end.Result, end.Failure, end.Message, end.ResumeAt, end.Counts
+	if end.Position != nil {
+		mode := e.position.Mode
+		e.position = *end.Position
+		e.position.Mode = mode
+	}
+	if end.Distrust {
+		e.position.Mode = pass.IDOnly
+	}
+	e.paused = e.paused || end.Pause
+	e.held = time.Time{}
+	return nil
+}
+
+// Orders is a pass.Orders in memory: it judges as the orders service does, as
+// far as the engine can tell the difference.
+type Orders struct {
+	mu   sync.Mutex
+	rows map[key]row
+	// Calls counts the calls, Writes the rows created or updated.
+	Calls  int
+	Writes int
+	// Sizes are the batch sizes in order.
+	Sizes []int
+	// Fail, when set, may answer in place of a call.
+	Fail func(b pass.Batch) error
+}
+
+type key struct {
+	store string
+	id    int64
+}
+
+type row struct {
+	raw       string
+	reference string
+	meaning   statemap.Meaning
+}
+
+// Ingest implements pass.Orders.
+func (o *Orders) Ingest(_ context.Context, b pass.Batch) ([]pass.Outcome, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.Calls++
+	o.Sizes = append(o.Sizes, len(b.Rows))
+	if o.Fail != nil {
+		if err := o.Fail(b); err != nil {
+			return nil, err
+		}
+	}
+	if o.rows == nil {
+		o.rows = map[key]row{}
+	}
+	outcomes := make([]pass.Outcome, len(b.Rows))
+	for i, seen := range b.Rows {
+		k := key{b.StoreID, seen.Order.ID}
+		fresh := row{string(seen.Raw), seen.Order.Reference, seen.Meaning}
+		stored, known := o.rows[k]
+		out := pass.Outcome{UpstreamID: seen.Order.ID}
+		switch {
+		case known && stored.reference != fresh.reference:
+			out.Verdict, out.Reason, out.Detail = pass.Rejected, pass.IdentityMismatch, "another reference"
+		case !known:
+			out.Verdict, out.BecameReady = pass.Created, seen.Meaning == statemap.FollowUp
+		case stored != fresh:
+			out.Verdict = pass.Updated
+		default:
+			out.Verdict = pass.Unchanged
+		}
+		if out.Verdict == pass.Created || out.Verdict == pass.Updated {
+			o.rows[k] = fresh
+			o.Writes++
+		}
+		outcomes[i] = out
+	}
+	return outcomes, nil
+}
+
+// Len counts the orders of a store.
+func (o *Orders) Len(storeID string) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n := 0
+	for k := range o.rows {
+		if k.store == storeID {
+			n++
+		}
+	}
+	return n
+}
+
+// Steal takes the store's term, as another replica would after the lease.
+func (j *Journal) Steal(storeID string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.stores[storeID].term++
+}
