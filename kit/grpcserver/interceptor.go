@@ -1,0 +1,117 @@
+package grpcserver
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+
+	"github.com/google/uuid"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/libertaphonix/libertaphonix/kit/auth"
+	"github.com/libertaphonix/libertaphonix/kit/obs"
+	"github.com/libertaphonix/libertaphonix/kit/rpcerr"
+)
+
+// Interceptor is one named layer around every call.
+type Interceptor struct {
+	Name   string
+	Unary  grpc.UnaryServerInterceptor
+	Stream grpc.StreamServerInterceptor
+}
+
+// around is a layer that does not look at messages, so that one text serves unary calls and streams.
+type around func(ctx context.Context, method string, next func(context.Context) error) error
+
+func (a around) named(name string) Interceptor { return Interceptor{name, a.unary, a.stream} }
+
+func (a around) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	var answer any
+	err := a(ctx, info.FullMethod, func(ctx context.Context) (err error) {
+		answer, err = handler(ctx, req)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return answer, nil
+}
+
+func (a around) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	return a(ss.Context(), info.FullMethod, func(ctx context.Context) error {
+		return handler(srv, &contextStream{ServerStream: ss, ctx: ctx})
+	})
+}
+
+// contextStream is a stream under another context. The context is in a struct because gRPC has it so.
+type contextStream struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+func (s *contextStream) Context() context.Context { return s.ctx }
+
+// call is what inner layers tell outer ones about a call: who called is known to auth and wanted by log.
+type call struct {
+	requestID string
+	principal auth.Principal
+}
+
+type callKey struct{}
+
+func callOf(ctx context.Context) *call { return ctx.Value(callKey{}).(*call) }
+
+// recovery turns a panic into Internal; it is outermost, so that no layer's own mistake ends the process. The layers
+// within see the panic pass and count it by themselves.
+func recovery(log *slog.Logger) around {
+	return func(ctx context.Context, method string, next func(context.Context) error) (err error) {
+		c := &call{}
+		defer func() {
+			p := recover()
+			if p == nil {
+				return
+			}
+			log.ErrorContext(ctx, "panic", "method", method, "request_id", c.requestID,
+				"panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = rpcerr.Internal(fmt.Errorf("panic: %v", p)).ForRequest(obs.WithRequestID(ctx, c.requestID))
+		}()
+		return next(context.WithValue(ctx, callKey{}, c))
+	}
+}
+
+// requestIDKey is the metadata key of the id that ties a caller's question to our log lines.
+const requestIDKey = "x-request-id"
+
+// requestID takes the caller's request id when it is well formed, else makes one, and sends it back in the header.
+func requestID() around {
+	return func(ctx context.Context, _ string, next func(context.Context) error) error {
+		id := ""
+		if values := metadata.ValueFromIncomingContext(ctx, requestIDKey); len(values) == 1 && wellFormed(values[0]) {
+			id = values[0]
+		} else {
+			id = uuid.Must(uuid.NewV7()).String() // fails only without a source of randomness; then the panic is right
+		}
+		callOf(ctx).requestID = id
+		if err := grpc.SetHeader(ctx, metadata.Pairs(requestIDKey, id)); err != nil {
+			return rpcerr.Internal(fmt.Errorf("set the request id header: %w", err))
+		}
+		return next(obs.WithRequestID(ctx, id))
+	}
+}
+
+// wellFormed keeps what others wrote out of our logs unless it can do no harm there.
+func wellFormed(id string) bool {
+	if id == "" || len(id) > 64 {
+		return false
+	}
+	for _, r := range id {
+		switch {
+		case 'A' <= r && r <= 'Z', 'a' <= r && r <= 'z', '0' <= r && r <= '9', r == '.', r == '_', r == '-':
+		default:
+			return false
+		}
+	}
+	return true
+}
