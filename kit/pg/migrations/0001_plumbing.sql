@@ -56,10 +56,11 @@ CREATE TABLE {{schema}}.idempotency_key (
 
 CREATE INDEX idempotency_key_created_at_idx ON {{schema}}.idempotency_key (created_at);
 
--- The public keys of identity as they were last fetched, one row per key.
+-- One row: the key set of identity as it was last fetched (JWKS), public keys only.
 CREATE TABLE {{schema}}.verification_key (
-    kid        text        NOT NULL,
-    public_key bytea       NOT NULL, -- Ed25519, 32 bytes
-    fetched_at timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT verification_key_pkey PRIMARY KEY (kid)
+    id         smallint    NOT NULL DEFAULT 1,
+    jwks       jsonb       NOT NULL,
+    fetched_at timestamptz NOT NULL,
+    CONSTRAINT verification_key_pkey PRIMARY KEY (id),
+    CONSTRAINT verification_key_one_row CHECK (id = 1)
 );
