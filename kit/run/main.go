@@ -88,7 +88,7 @@ func execute[C any](p Program[C], proc process) int {
 	}
 	switch {
 	case *version:
-		_, _ = fmt.Fprintf(proc.stdout, "%s %s %s\n", p.Name, versionText(), runtime.Version())
+		_, _ = fmt.Fprintf(proc.stdout, "%s %s %s\n", p.Name, VersionText(), runtime.Version())
 		return exitOK
 	case *newKeyset:
 		return printKeyset(proc, keyset.New)

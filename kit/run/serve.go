@@ -11,7 +11,7 @@ import (
 
 // serve starts the program and stays until a signal or a failure.
 func serve[C any](p Program[C], cfg C, proc process) int {
-	log := jsonlog.New(proc.stderr, p.Name, versionText(), 0)
+	log := jsonlog.New(proc.stderr, p.Name, VersionText(), 0)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	g := &Group{}
@@ -97,8 +97,8 @@ func printKeyset(proc process, generate func() (string, error)) int {
 	return exitOK
 }
 
-// versionText is Version, else what the toolchain recorded about the build.
-func versionText() string {
+// VersionText is Version, or when the linker set none, what the toolchain recorded about the build.
+func VersionText() string {
 	if Version != "" {
 		return Version
 	}
