@@ -43,7 +43,7 @@ func (s *Service) Login(ctx context.Context, typed string, p Password, cookie bo
 	attempt := Attempt{Account: key, From: from, At: now}
 	if match && u.Active() {
 		session := newSession(s.newID(), u.ID, from, cookie, now)
-		attempt.Session, attempt.Token, attempt.Verified = &session, NewRefreshToken(), stored
+		attempt.Session, attempt.Token, attempt.Password = &session, NewRefreshToken(), u.PasswordChangedAt
 		if outdated {
 			if attempt.Rehashed, err = s.hasher.Hash(ctx, p); err != nil {
 				return Grant{}, err
@@ -117,8 +117,12 @@ func (s *Service) Logout(ctx context.Context, shown RefreshToken) error {
 	return s.store.RevokeByToken(ctx, shown.Hash(), RevokedByLogout, s.now())
 }
 
-// Cleanup removes sessions that have ended, with their tokens, and login failures older than keepDays.
+// Cleanup removes sessions that have ended, with their tokens, and login failures older than keepDays. May be repeated.
 func (s *Service) Cleanup(ctx context.Context, keepDays int) (Removed, error) {
 	now := s.now()
-	return s.store.RemoveExpired(ctx, now, now.AddDate(0, 0, -max(keepDays, 1)))
+	removed, err := s.store.RemoveExpired(ctx, now, now.AddDate(0, 0, -max(keepDays, 1)))
+	if err != nil {
+		return Removed{}, err
+	}
+	return removed, s.store.Tidy(ctx)
 }

@@ -135,8 +135,5 @@ func (s *Service) ChangePassword(ctx context.Context, id, session string, curren
 	if err != nil {
 		return err
 	}
-	now := s.now()
-	u.MustChangePassword, u.PasswordChangedAt, u.UpdatedAt = false, now, now
-	u.Version++
-	return s.store.ChangePassword(ctx, u, stored, hash, session)
+	return s.store.ChangePassword(ctx, id, u.PasswordChangedAt, hash, session, s.now())
 }

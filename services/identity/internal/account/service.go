@@ -33,10 +33,10 @@ type Attempt struct {
 	// Session and Token begin the session of a right password; Session is nil for a wrong one, which is counted.
 	Session *Session
 	Token   RefreshToken
-	// Verified is the hash that was compared: a login settles only if it is still the user's, so that a password changed meanwhile
-	// opens nothing.
-	Verified PasswordHash
-	// Rehashed replaces Verified when its parameters are outdated; empty otherwise.
+	// Password is when the compared password was set: a login settles only if it is still the user's, so that a password changed
+	// meanwhile opens nothing.
+	Password time.Time
+	// Rehashed is the same password with today's parameters when the stored hash has others; empty otherwise.
 	Rehashed PasswordHash
 }
 
@@ -50,7 +50,7 @@ type Once struct {
 type Filter struct {
 	Roles    []Role // none: all
 	Disabled *bool  // nil: both
-	After    *User  // name and id of the last user of the page before; nil: the first page
+	After    string // id of the last user of the page before; empty: the first page
 	Limit    int
 }
 
@@ -84,9 +84,9 @@ type Store interface {
 	// ChangeUser reads actor and target while no other change of users runs, lets change decide, and writes what differs.
 	// ErrUserNotFound for the target, ErrActorNotActive for an unknown actor.
 	ChangeUser(ctx context.Context, actor, target string, w Change, decide func(Circumstances) (User, error)) (User, error)
-	// ChangePassword replaces a user's own password if current is still the stored one (else ErrStale), and ends all sessions of the
-	// user but keep.
-	ChangePassword(ctx context.Context, u User, current, next PasswordHash, keep string) error
+	// ChangePassword gives user id another password at that time, if the one set at verified is still the stored one (else ErrStale),
+	// and ends all sessions of the user but keep.
+	ChangePassword(ctx context.Context, id string, verified time.Time, next PasswordHash, keep string, at time.Time) error
 
 	// Bootstrap inserts u if there is no user at all; of several replicas one wins.
 	Bootstrap(ctx context.Context, u User, h PasswordHash) (won bool, err error)
@@ -96,6 +96,8 @@ type Store interface {
 	// RemoveExpired deletes sessions that ended before now with their tokens, forgets successors that can no longer be answered, and
 	// deletes failures older than keepFailuresAfter.
 	RemoveExpired(ctx context.Context, now, keepFailuresAfter time.Time) (Removed, error)
+	// Tidy lets the database reuse the room of what was removed. It takes as long as it takes, and blocks nobody.
+	Tidy(ctx context.Context) error
 }
 
 // Change says what else belongs to a change of a user.
@@ -108,7 +110,7 @@ type Change struct {
 
 // Removed counts what a cleanup deleted.
 type Removed struct {
-	Sessions, RefreshTokens, LoginFailures int64
+	Sessions, RefreshTokens, LoginFailures, RequestIDs int64
 }
 
 // Service is the use-cases of people and their sessions. Safe for concurrent use.

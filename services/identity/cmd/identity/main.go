@@ -1,0 +1,11 @@
+// Command identity decides who somebody is: users, logins, tokens and roles. See the README beside internal.
+package main
+
+import (
+	"github.com/libertaphonix/libertaphonix/kit/run"
+	"github.com/libertaphonix/libertaphonix/services/identity/internal/app"
+)
+
+func main() {
+	run.Main(run.Program[app.Config]{Name: app.Name, New: app.New, Check: app.Check, Migrate: app.Migrate})
+}

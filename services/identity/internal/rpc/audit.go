@@ -1,0 +1,84 @@
+package rpc
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"google.golang.org/protobuf/types/known/structpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/libertaphonix/libertaphonix/kit/audit"
+	auditv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/audit/v1"
+	identityv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/identity/v1"
+	"github.com/libertaphonix/libertaphonix/services/identity/internal/account"
+)
+
+// AuditTrail reads what was written with each change.
+type AuditTrail interface {
+	// AuditEvents answers a page, newest first, and the position of the next; 0 when there is none.
+	AuditEvents(ctx context.Context, f audit.Filter) ([]audit.Event, int64, error)
+}
+
+// ListAuditEvents lists changes of users, newest first.
+func (s *Server) ListAuditEvents(
+	ctx context.Context, req *identityv1.ListAuditEventsRequest,
+) (*identityv1.ListAuditEventsResponse, error) {
+	begin, end, err := days(req.GetFrom(), req.GetTo(), s.zone)
+	if err != nil {
+		return nil, err
+	}
+	bound := scope(ctx, "audit", req.GetActorId(), req.GetResource(), req.GetFrom(), req.GetTo())
+	key, err := account.ParsePageToken(req.GetPageToken(), bound)
+	if err != nil {
+		return nil, err
+	}
+	f := audit.Filter{
+		Actor: req.GetActorId(), Resource: req.GetResource(), From: begin, To: end, PageSize: pageSize(req.GetPageSize()),
+	}
+	if key != "" {
+		if f.After, err = strconv.ParseInt(key, 10, 64); err != nil {
+			return nil, account.ErrPageTokenInvalid
+		}
+	}
+	events, next, err := s.trail.AuditEvents(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	res := &identityv1.ListAuditEventsResponse{}
+	if next != 0 {
+		res.NextPageToken = account.PageToken(strconv.FormatInt(next, 10), bound)
+	}
+	for _, e := range events {
+		event, err := toAuditEvent(e)
+		if err != nil {
+			return nil, err
+		}
+		res.Events = append(res.Events, event)
+	}
+	return res, nil
+}
+
+func toAuditEvent(e audit.Event) (*auditv1.AuditEvent, error) {
+	before, err := toStruct(e.Before)
+	if err != nil {
+		return nil, fmt.Errorf("audit event %d: %w", e.ID, err)
+	}
+	after, err := toStruct(e.After)
+	if err != nil {
+		return nil, fmt.Errorf("audit event %d: %w", e.ID, err)
+	}
+	return &auditv1.AuditEvent{
+		Id: strconv.FormatInt(e.ID, 10), At: timestamppb.New(e.At), ActorId: e.Actor, Role: toRole(account.Role(e.Role)),
+		Address: e.Address, Action: e.Action, Resource: e.Resource, Before: before, After: after, Reason: e.Reason, RequestId: e.RequestID,
+	}, nil
+}
+
+func toStruct(doc json.RawMessage) (*structpb.Struct, error) {
+	if len(doc) == 0 {
+		return nil, nil
+	}
+	s := &structpb.Struct{}
+	return s, s.UnmarshalJSON(doc)
+}
