@@ -48,7 +48,8 @@ type Tokens interface {
 // the ticket's term and answers ErrTermLost when that is no longer the store's.
 type Journal interface {
 	// Begin takes the term unless a living pass holds it (ErrAlreadyRunning),
-	// marks a dead one ABANDONED and records the new one. Error: ErrGone.
+	// marks a dead one ABANDONED and records the new one. Errors: ErrGone,
+	// ErrPaused.
 	Begin(ctx context.Context, storeID string, lease time.Duration) (Ticket, error)
 	// Renew gives a sign of life. Error also: ErrPaused.
 	Renew(ctx context.Context, t Ticket, lease time.Duration) error
@@ -134,7 +135,7 @@ func (e *Engine) Run(ctx context.Context, s store.Store, report func(Progress)) 
 	switch {
 	case errors.Is(err, ErrAlreadyRunning):
 		return notBegun(AlreadyRunning, shop.NoFailure, err.Error())
-	case errors.Is(err, ErrGone):
+	case errors.Is(err, ErrGone), errors.Is(err, ErrPaused):
 		return notBegun(Skipped, shop.NoFailure, err.Error())
 	case err != nil:
 		e.log.ErrorContext(ctx, "a pass could not begin", "store", s.Identifier, "error", err)

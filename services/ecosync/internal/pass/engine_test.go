@@ -325,6 +325,7 @@ func TestFaultsEndAPassOrAreOvercome(t *testing.T) {
 					t.Errorf("told of waiting: %t", waited)
 				}
 				w.shop().script = nil
+				w.journal.Resume("store-0")
 				if w.succeed(); w.orders.Len("store-0") != 250 {
 					t.Errorf("%d orders after the next pass", w.orders.Len("store-0"))
 				}

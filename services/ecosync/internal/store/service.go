@@ -25,8 +25,8 @@ type Repository interface {
 	// SetPaused pauses, or resumes with an empty reason. To repeat it writes
 	// nothing. Error: ErrNotFound.
 	SetPaused(ctx context.Context, id, reason string, r Request) (Store, error)
-	// Delete removes the store unless a pass over it is running. Deleting what is
-	// gone is no error (the call may be repeated). Error: ErrBusy.
+	// Delete removes the store with its passes and quarantine; the audit stays.
+	// Errors: ErrNotFound, ErrBusy while a pass over it is running.
 	Delete(ctx context.Context, id string, r Request) error
 	// StateMap reads the present map. Error: ErrNotFound.
 	StateMap(ctx context.Context, id string) (statemap.Map, error)

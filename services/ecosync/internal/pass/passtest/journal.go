@@ -63,6 +63,9 @@ func (j *Journal) Begin(_ context.Context, storeID string, lease time.Duration) 
 	if e == nil {
 		return pass.Ticket{}, pass.ErrGone
 	}
+	if e.paused {
+		return pass.Ticket{}, pass.ErrPaused
+	}
 	now := time.Now()
 	if e.held.After(now) {
 		return pass.Ticket{}, pass.ErrAlreadyRunning
@@ -222,9 +225,30 @@ func (o *Orders) Len(storeID string) int {
 	return n
 }
 
+// Resume lets a paused store run again.
+func (j *Journal) Resume(storeID string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.stores[storeID].paused = false
+}
+
 // Steal takes the store's term, as another replica would after the lease.
 func (j *Journal) Steal(storeID string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.stores[storeID].term++
+}
+
+// Expire lets the lease of a store run out.
+func (j *Journal) Expire(storeID string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.stores[storeID].held = time.Time{}
+}
+
+// Pause stops a store, as a person would.
+func (j *Journal) Pause(storeID string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.stores[storeID].paused = true
 }

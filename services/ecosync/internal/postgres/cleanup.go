@@ -1,0 +1,42 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Removed counts one kind of rows that a cleanup took away.
+type Removed struct {
+	Kind  string
+	Count int64
+}
+
+// The last pass of a store and its last success are kept, however old: they are
+// how a person sees that nothing has come for a month.
+const deletePasses = `
+	DELETE FROM ecosync.pass p
+	 WHERE p.started_at < now() - $1::interval AND p.ended_at IS NOT NULL
+	   AND p.id NOT IN (SELECT max(k.id) FROM ecosync.pass k GROUP BY k.store_id)
+	   AND p.id NOT IN (SELECT max(k.id) FROM ecosync.pass k WHERE k.result = 'SUCCEEDED' GROUP BY k.store_id)`
+
+// Open quarantine rows are business and stay until somebody resolves them.
+const deleteResolved = `
+	DELETE FROM ecosync.quarantine WHERE resolved_at < now() - $1::interval`
+
+// Cleanup removes what is past its retention; repeating it removes nothing.
+func (d *DB) Cleanup(ctx context.Context, retention time.Duration) ([]Removed, error) {
+	var removed []Removed
+	for _, kind := range []struct{ name, sql string }{{"pass", deletePasses}, {"quarantine", deleteResolved}} {
+		tag, err := d.pool.Exec(ctx, kind.sql, retention)
+		if err != nil {
+			return removed, fmt.Errorf("clean up %s: %w", kind.name, err)
+		}
+		removed = append(removed, Removed{kind.name, tag.RowsAffected()})
+	}
+	forgotten, err := d.keys.DeleteExpired(ctx, d.pool)
+	if err != nil {
+		return removed, err
+	}
+	return append(removed, Removed{"idempotency_key", forgotten}), nil
+}
