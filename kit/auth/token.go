@@ -65,8 +65,8 @@ type actor struct {
 
 // sign makes a compact token with the kid that every token of ours must carry.
 func sign(alg jose.SignatureAlgorithm, kid string, key any, claims any) (string, error) {
-	options := (&jose.SignerOptions{}).WithType("JWT")
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: jose.JSONWebKey{Key: key, KeyID: kid}}, options)
+	options := (&jose.SignerOptions{}).WithType("JWT").WithHeader("kid", kid)
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: key}, options)
 	if err != nil {
 		return "", err
 	}

@@ -45,7 +45,7 @@ type Options struct {
 	ForwardUser bool
 	// TLS is nil for plaintext; see TLS.
 	TLS *tls.Config
-	// Obs is where to count; nil counts nowhere.
+	// Obs is where to count and trace; nil does neither.
 	Obs *obs.Observability
 	// Idempotent are the services called: their methods with an idempotency_level are retried, others never.
 	Idempotent []protoreflect.ServiceDescriptor
@@ -81,7 +81,6 @@ func Dial(target string, o Options) (*grpc.ClientConn, error) {
 		}),
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: reconnect, MinConnectTimeout: connectTimeout}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxReceiveBytes)),
-		grpc.WithStatsHandler(otelgrpc.NewClientHandler()), // costs nothing while no exporter is set
 	}
 	transport := insecure.NewCredentials()
 	if o.TLS != nil {
@@ -90,6 +89,10 @@ func Dial(target string, o Options) (*grpc.ClientConn, error) {
 	options = append(options, grpc.WithTransportCredentials(transport))
 	if o.Tokens != nil {
 		options = append(options, grpc.WithPerRPCCredentials(serviceToken{o.Tokens, o.Service}))
+	}
+	if o.Obs != nil {
+		options = append(options, grpc.WithStatsHandler(otelgrpc.NewClientHandler(
+			otelgrpc.WithTracerProvider(o.Obs.Tracer), otelgrpc.WithPropagators(o.Obs.Propagator))))
 	}
 	if o.Dialer != nil {
 		options = append(options, grpc.WithContextDialer(o.Dialer))

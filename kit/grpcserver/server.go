@@ -83,7 +83,8 @@ func (s *Server) options() []grpc.ServerOption {
 			Time: keepaliveTime, Timeout: keepaliveTimeout, MaxConnectionAge: maxConnectionAge,
 		}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: clientsMayPingEvery, PermitWithoutStream: true}),
-		grpc.StatsHandler(otelgrpc.NewServerHandler()), // costs nothing while no exporter is set
+		grpc.StatsHandler(otelgrpc.NewServerHandler(
+			otelgrpc.WithTracerProvider(s.cfg.Obs.Tracer), otelgrpc.WithPropagators(s.cfg.Obs.Propagator))),
 	}
 	if s.cfg.TLS != nil {
 		options = append(options, grpc.Creds(credentials.NewTLS(s.cfg.TLS)))
