@@ -54,8 +54,10 @@ func (a *access) record(r *http.Request, answer *answer) {
 
 	level := slog.LevelInfo
 	switch {
-	case status >= http.StatusInternalServerError && v.cause != nil:
-		level = slog.LevelError
+	case status == http.StatusInternalServerError:
+		level = slog.LevelError // our bug
+	case status > http.StatusInternalServerError:
+		level = slog.LevelWarn // something is away
 	case isProbe(v.route):
 		level = slog.LevelDebug // every few seconds, for ever
 	}
@@ -68,7 +70,7 @@ func (a *access) record(r *http.Request, answer *answer) {
 		line = append(line, slog.String("code", v.code.String()))
 	}
 	if v.user != "" {
-		line = append(line, slog.String("user", v.user))
+		line = append(line, slog.String("subject", v.user))
 	}
 	if v.cause != nil {
 		line = append(line, slog.Any("error", v.cause))

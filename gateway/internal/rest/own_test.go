@@ -240,7 +240,7 @@ func TestALineOfTheAccessLogSaysTheRouteAndNeverThePath(t *testing.T) {
 	}
 	var line map[string]any
 	must(t, json.Unmarshal([]byte(lines[0]), &line))
-	for name, want := range map[string]any{"method": "GET", "route": "/api/v1/orders/{order_id}", "status": 200.0, "user": "agent-7", "request_id": "r-77"} {
+	for name, want := range map[string]any{"method": "GET", "route": "/api/v1/orders/{order_id}", "status": 200.0, "subject": "agent-7", "request_id": "r-77"} {
 		if line[name] != want {
 			t.Errorf("%s is %v, want %v", name, line[name], want)
 		}

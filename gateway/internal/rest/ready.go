@@ -36,11 +36,10 @@ func NewReadiness(services ...string) *Readiness {
 
 // Watch asks a service until it has been ready once.
 func (r *Readiness) Watch(ctx context.Context, b Backend) error {
-	health := grpc_health_v1.NewHealthClient(b.Conn)
 	ticker := time.NewTicker(probeEvery)
 	defer ticker.Stop()
 	for {
-		if serving(ctx, health) {
+		if Reach(ctx, b) == nil {
 			r.mu.Lock()
 			delete(r.waiting, b.Name)
 			r.mu.Unlock()
@@ -54,11 +53,18 @@ func (r *Readiness) Watch(ctx context.Context, b Backend) error {
 	}
 }
 
-func serving(ctx context.Context, health grpc_health_v1.HealthClient) bool {
+// Reach asks a service once whether it is ready; the error says why not.
+func Reach(ctx context.Context, b Backend) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	answer, err := health.Check(ctx, &grpc_health_v1.HealthCheckRequest{})
-	return err == nil && answer.GetStatus() == grpc_health_v1.HealthCheckResponse_SERVING
+	answer, err := grpc_health_v1.NewHealthClient(b.Conn).Check(ctx, &grpc_health_v1.HealthCheckRequest{})
+	if err != nil {
+		return err
+	}
+	if answer.GetStatus() != grpc_health_v1.HealthCheckResponse_SERVING {
+		return fmt.Errorf("not ready: %s", answer.GetStatus())
+	}
+	return nil
 }
 
 // Drain makes the gateway not ready for good: it is about to stop.

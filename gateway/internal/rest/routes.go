@@ -17,7 +17,7 @@ import (
 // route is one method and path, as an HTTP annotation of the contract or a page of the gateway declares it.
 type route struct {
 	method  string
-	pattern string // as the contract writes it: /api/v1/orders/{order_id}
+	pattern string     // as the contract writes it: /api/v1/orders/{order_id}
 	query   parameters // nil: a page, whose query is nobody's business
 }
 
@@ -148,7 +148,9 @@ func (t *table) allow(r *http.Request) string { return strings.Join(t.allowed(r)
 // match is a ResponseWriter that only notes that a pattern matched.
 type match bool
 
-func matched(w http.ResponseWriter, _ *http.Request, _ map[string]string) { w.WriteHeader(http.StatusNoContent) }
+func matched(w http.ResponseWriter, _ *http.Request, _ map[string]string) {
+	w.WriteHeader(http.StatusNoContent)
+}
 
 func (*match) Header() http.Header         { return http.Header{} }
 func (*match) Write(b []byte) (int, error) { return len(b), nil }

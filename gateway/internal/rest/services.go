@@ -14,7 +14,7 @@ import (
 
 // Service is a service behind the door.
 type Service struct {
-	Name     string                     // as in the configuration and in tokens
+	Name     string                      // as in the configuration and in tokens
 	Contract protoreflect.FileDescriptor // the file that declares its RPCs and their paths
 	register func(context.Context, *runtime.ServeMux, grpc.ClientConnInterface) error
 }
