@@ -140,7 +140,7 @@ func (s *Stack) assign(table []program, free *ports, logs string) error {
 	return nil
 }
 
-// startServers starts PostgreSQL and Redis, or finds the operator's.
+// startServers starts Redis and PostgreSQL, or finds the operator's; the quick one first, so that its failure is told at once.
 func (s *Stack) startServers(ctx context.Context, free *ports, logs string) error {
 	pgPort, err := serverPort(free, "PostgreSQL", postgresPort)
 	if err != nil {
@@ -151,6 +151,16 @@ func (s *Stack) startServers(ctx context.Context, free *ports, logs string) erro
 		return err
 	}
 	free.release()
+	log := newChildLog(logs, "redis", s.console)
+	log.quiet = true
+	s.onStop("", log.close)
+	redis, err := startRedis(ctx, s.dataDir, s.env.get("REDIS_URL"), rdPort, log)
+	if err != nil {
+		return err
+	}
+	s.redisURL = redis.url
+	s.onStop("redis", redis.stop)
+	s.console.say("redis", "%s", redis.how)
 	s.databaseURL, s.postgres, err = startDatabase(ctx, s.options, s.dataDir, s.env.get("DATABASE_URL"), pgPort)
 	if err != nil {
 		return err
@@ -162,16 +172,6 @@ func (s *Stack) startServers(ctx context.Context, free *ports, logs string) erro
 		go s.watchPostgres()
 		s.console.say("postgres", "private, on %s (superuser postgres, database %s)", at(s.postgres.Port()), databaseName)
 	}
-	log := newChildLog(logs, "redis", s.console)
-	log.quiet = true
-	s.onStop("", log.close)
-	redis, err := startRedis(ctx, s.dataDir, s.env.get("REDIS_URL"), rdPort, log)
-	if err != nil {
-		return err
-	}
-	s.redisURL = redis.url
-	s.onStop("redis", redis.stop)
-	s.console.say("redis", "%s", redis.how)
 	return nil
 }
 

@@ -39,6 +39,7 @@ func (l *lines) String() string {
 }
 
 func TestEverythingStopsInTheReverseOrderOfItsStartAndDataStays(t *testing.T) {
+	t.Parallel()
 	o := options(t)
 	out := &lines{}
 	o.Out = out
@@ -71,7 +72,7 @@ func TestEverythingStopsInTheReverseOrderOfItsStartAndDataStays(t *testing.T) {
 	for _, m := range regexp.MustCompile(`(?m)^(\w+) *\| stopped$`).FindAllStringSubmatch(out.String(), -1) {
 		stopped = append(stopped, m[1])
 	}
-	if diff := cmp.Diff([]string{"gateway", "ecosync", "orders", "identity", "redis", "postgres"}, stopped); diff != "" {
+	if diff := cmp.Diff([]string{"gateway", "ecosync", "orders", "identity", "postgres", "redis"}, stopped); diff != "" {
 		t.Errorf("order of stopping (-want +got):\n%s", diff)
 	}
 	s = start(t, o)
@@ -79,6 +80,7 @@ func TestEverythingStopsInTheReverseOrderOfItsStartAndDataStays(t *testing.T) {
 }
 
 func TestASecondLauncherOnTheSameDataIsRefused(t *testing.T) {
+	t.Parallel()
 	o := options(t)
 	start(t, o)
 	_, err := Start(t.Context(), o)
@@ -136,6 +138,7 @@ func descendants(pid int) []int {
 }
 
 func TestAKilledLauncherLeavesNoProcessBehindAndTheNextOneStarts(t *testing.T) {
+	t.Parallel()
 	o := options(t)
 	cmd, children, _ := launcher(t, o)
 	if err := cmd.Process.Kill(); err != nil {
@@ -147,6 +150,7 @@ func TestAKilledLauncherLeavesNoProcessBehindAndTheNextOneStarts(t *testing.T) {
 }
 
 func TestCtrlCStopsEverythingCleanly(t *testing.T) {
+	t.Parallel()
 	cmd, children, out := launcher(t, options(t))
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
@@ -162,6 +166,7 @@ func TestCtrlCStopsEverythingCleanly(t *testing.T) {
 }
 
 func TestAProgramThatDiesComesBack(t *testing.T) {
+	t.Parallel()
 	s := start(t, options(t))
 	before := s.Pid("orders")
 	s.Kill("orders")
@@ -169,6 +174,7 @@ func TestAProgramThatDiesComesBack(t *testing.T) {
 }
 
 func TestAProgramThatATestKillsStaysDownUntilTheTestSaysSo(t *testing.T) {
+	t.Parallel()
 	o := options(t)
 	o.NoRestart = true
 	s := start(t, o)
