@@ -18,6 +18,9 @@ type FirstAdmin struct {
 	Password Password
 }
 
+// Complete reports whether an administrator can be made without drawing anything.
+func (f FirstAdmin) Complete() bool { return f.Email != "" && f.Password != "" }
+
 // Check judges what the environment says, without a database.
 func (f FirstAdmin) Check() error {
 	if f == (FirstAdmin{}) {
@@ -51,10 +54,8 @@ func (s *Service) Bootstrap(ctx context.Context, f FirstAdmin, mayDraw bool) (Bo
 	if err != nil || !empty {
 		return Bootstrapped{}, err
 	}
-	if f.Email == "" || f.Password == "" {
-		if !mayDraw {
-			return Bootstrapped{}, ErrBootstrapMissing
-		}
+	if !f.Complete() && !mayDraw {
+		return Bootstrapped{}, ErrBootstrapMissing
 	}
 	if err := f.Check(); err != nil {
 		return Bootstrapped{}, err

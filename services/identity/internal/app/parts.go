@@ -1,0 +1,120 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/libertaphonix/libertaphonix/kit/auth"
+	"github.com/libertaphonix/libertaphonix/proto/access"
+	ecosyncv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/ecosync/v1"
+	identityv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/identity/v1"
+	ordersv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/orders/v1"
+	systemv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/system/v1"
+	"github.com/libertaphonix/libertaphonix/services/identity/internal/account"
+	"github.com/libertaphonix/libertaphonix/services/identity/internal/rpc"
+	"github.com/libertaphonix/libertaphonix/services/identity/internal/signing"
+)
+
+// permissions reads who may call what: of identity's own methods, which it enforces, and of the whole suite, which it tells each
+// user for screens that hide what is not allowed. A new service joins the second list.
+func permissions() (own, suite map[string]auth.Rule, err error) {
+	mine := slices.Concat(
+		servicesOf(identityv1.File_libertaphonix_identity_v1_identity_proto),
+		servicesOf(systemv1.File_libertaphonix_system_v1_system_proto))
+	if own, err = access.Rules(mine...); err != nil {
+		return nil, nil, err
+	}
+	suite, err = access.Rules(slices.Concat(mine,
+		servicesOf(ordersv1.File_libertaphonix_orders_v1_orders_proto),
+		servicesOf(ecosyncv1.File_libertaphonix_ecosync_v1_ecosync_proto))...)
+	return own, suite, err
+}
+
+func servicesOf(file protoreflect.FileDescriptor) []protoreflect.ServiceDescriptor {
+	var list []protoreflect.ServiceDescriptor
+	for i := range file.Services().Len() {
+		list = append(list, file.Services().Get(i))
+	}
+	return list
+}
+
+// issuer is the adapter of account.Issuer to the issuer of kit/auth.
+type issuer struct{ *auth.Issuer }
+
+var _ account.Issuer = issuer{}
+
+func newIssuer(keyring *signing.Keyring, now auth.Clock) issuer {
+	return issuer{auth.NewIssuer(func(ctx context.Context) (auth.SigningKey, error) {
+		key, err := keyring.Signer(ctx)
+		return auth.SigningKey{ID: key.ID, Private: key.Private}, err
+	}, now)}
+}
+
+// Issue signs a token for a user.
+func (i issuer) Issue(ctx context.Context, u account.User, session string) (account.AccessToken, error) {
+	token, _, err := i.Issuer.Issue(ctx, auth.Person{
+		Subject: u.ID, Session: session, Role: string(u.Role), Email: string(u.Email), Name: u.Name,
+	})
+	return account.AccessToken(token), err
+}
+
+// publishedKeys is the key set as other services fetch it, without the way over the network.
+func publishedKeys(keyring *signing.Keyring) func(context.Context) ([]byte, error) {
+	return func(ctx context.Context) ([]byte, error) {
+		published, err := keyring.Published(ctx)
+		if err != nil {
+			return nil, err
+		}
+		keys := make([]auth.PublicKey, 0, len(published))
+		for _, k := range published {
+			keys = append(keys, auth.PublicKey{ID: k.ID, Key: k.Public()})
+		}
+		return auth.JWKS(keys...)
+	}
+}
+
+// statter is a pool.
+type statter interface {
+	Ping(ctx context.Context) error
+	Stat() *pgxpool.Stat
+}
+
+const lookTimeout = 2 * time.Second
+
+func look(pool statter) func(context.Context) rpc.Pool {
+	return func(ctx context.Context) rpc.Pool {
+		ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+		defer cancel()
+		reachable := pool.Ping(ctx) == nil
+		s := pool.Stat()
+		return rpc.Pool{Reachable: reachable, Max: s.MaxConns(), Open: s.TotalConns(), InUse: s.AcquiredConns()}
+	}
+}
+
+// newID answers a UUIDv7; it panics only if the system has no randomness, as crypto/rand does.
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// tellPassword prints the password drawn for the first administrator to the terminal, past the log: it is told once, to whoever
+// started the process, and is nowhere else.
+func tellPassword(b account.Bootstrapped) {
+	_, _ = fmt.Fprintf(os.Stderr, "\nidentity: the first administrator is %s with the password %s\n"+
+		"identity: it is shown this once; change it after the first login\n\n", b.Email, string(b.Drawn))
+}
