@@ -82,7 +82,7 @@ func initialise(ctx context.Context, bin, data string, a account, fsync bool) er
 		args = append(args, "--no-sync")
 	}
 	cmd := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), args...)
-	cmd.Dir, cmd.Env = filepath.Dir(data), a.environ()
+	cmd.Dir, cmd.Env = "/", a.environ() // "/": the child changes folder before it holds any capability
 	cmd.SysProcAttr = a.attributes()
 	cmd.SysProcAttr.Pdeathsig = 0 // short-lived, and started from any thread
 	if out, err := cmd.CombinedOutput(); err != nil {

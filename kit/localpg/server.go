@@ -83,11 +83,7 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 		}
 		args = append(args, "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=")
 	} else {
-		// Short on purpose: a socket's path ends at 107 bytes, and Dir may be deep.
-		if s.socketDir, err = os.MkdirTemp("", "pg"); err != nil {
-			return nil, err
-		}
-		if err := account.own(s.socketDir); err != nil {
+		if s.socketDir, err = makeSocketDir(dir, account); err != nil {
 			return nil, err
 		}
 		s.host, s.port = s.socketDir, socketPort
@@ -102,6 +98,23 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// maxSocketDir leaves room for "/.s.PGSQL.5432.lock": the path of a Unix socket ends
+// at 107 bytes.
+const maxSocketDir = 85
+
+// makeSocketDir puts the socket beside the cluster, where it goes with it, unless that
+// is too deep.
+func makeSocketDir(dir string, a account) (string, error) {
+	socket := filepath.Join(dir, "socket")
+	if len(socket) > maxSocketDir {
+		var err error
+		if socket, err = os.MkdirTemp("", "pg"); err != nil {
+			return "", err
+		}
+	}
+	return socket, a.own(socket)
 }
 
 func settings(c Config) map[string]string {
@@ -133,7 +146,7 @@ func (s *Server) start(ctx context.Context, bin, data string, args []string, a a
 		return err
 	}
 	cmd := exec.Command(filepath.Join(bin, "postgres"), args...) // not CommandContext: it lives longer than the start
-	cmd.Dir, cmd.Env = filepath.Dir(data), a.environ()
+	cmd.Dir, cmd.Env = "/", a.environ() // "/": the child changes folder before it holds any capability
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = a.attributes()
 	if s.process, err = launch(cmd); err != nil {
