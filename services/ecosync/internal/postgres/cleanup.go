@@ -4,13 +4,9 @@ import (
 	"context"
 	"fmt"
 	"time"
-)
 
-// Removed counts one kind of rows that a cleanup took away.
-type Removed struct {
-	Kind  string
-	Count int64
-}
+	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/store"
+)
 
 // The last pass of a store and its last success are kept, however old: they are
 // how a person sees that nothing has come for a month.
@@ -25,18 +21,18 @@ const deleteResolved = `
 	DELETE FROM ecosync.quarantine WHERE resolved_at < now() - $1::interval`
 
 // Cleanup removes what is past its retention; repeating it removes nothing.
-func (d *DB) Cleanup(ctx context.Context, retention time.Duration) ([]Removed, error) {
-	var removed []Removed
+func (d *DB) Cleanup(ctx context.Context, retention time.Duration) ([]store.Removed, error) {
+	var removed []store.Removed
 	for _, kind := range []struct{ name, sql string }{{"pass", deletePasses}, {"quarantine", deleteResolved}} {
 		tag, err := d.pool.Exec(ctx, kind.sql, retention)
 		if err != nil {
 			return removed, fmt.Errorf("clean up %s: %w", kind.name, err)
 		}
-		removed = append(removed, Removed{kind.name, tag.RowsAffected()})
+		removed = append(removed, store.Removed{Kind: kind.name, Count: tag.RowsAffected()})
 	}
 	forgotten, err := d.keys.DeleteExpired(ctx, d.pool)
 	if err != nil {
 		return removed, err
 	}
-	return append(removed, Removed{"idempotency_key", forgotten}), nil
+	return append(removed, store.Removed{Kind: "idempotency_key", Count: forgotten}), nil
 }

@@ -351,7 +351,7 @@ func TestCleanupKeepsTheLastPassAndTheLastSuccess(t *testing.T) {
 	}
 	for _, want := range []int64{2, 0} {
 		removed, err := db.Cleanup(t.Context(), 30*24*time.Hour)
-		if err != nil || removed[0] != (postgres.Removed{Kind: "pass", Count: want}) {
+		if err != nil || removed[0] != (store.Removed{Kind: "pass", Count: want}) {
 			t.Errorf("%v, %v", removed, err)
 		}
 	}

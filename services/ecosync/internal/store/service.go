@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/shop"
@@ -394,12 +395,17 @@ func (s *Service) Test(ctx context.Context, id string) (*ConnectionError, error)
 	return nil, err
 }
 
-// StateMap reads the present map and the states it does not cover.
+// StateMap reads the present map and the states met that it does not cover.
 func (s *Service) StateMap(ctx context.Context, id string) (statemap.Map, []UnknownState, error) {
 	m, err := s.repository.StateMap(ctx, id)
 	if err != nil {
 		return statemap.Map{}, nil, err
 	}
 	unknown, err := s.repository.UnknownStates(ctx, id)
+	// What was unknown when it was met may have been mapped since.
+	unknown = slices.DeleteFunc(unknown, func(u UnknownState) bool {
+		_, known := m.Meaning(u.State)
+		return known
+	})
 	return m, unknown, err
 }

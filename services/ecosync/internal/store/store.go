@@ -98,6 +98,13 @@ type Sealed struct {
 	Fingerprint []byte
 }
 
+// Removed counts one kind of rows that a cleanup took away.
+type Removed struct {
+	// Kind is the name of the table.
+	Kind  string
+	Count int64
+}
+
 // LastFour shows the end of a token. One shorter than a real token shows
 // nothing: four of eight characters would be half the secret.
 func LastFour(token shop.Token) string {

@@ -1,0 +1,248 @@
+// Package app puts ecosync together: the one place that knows every part. Read
+// New from top to bottom.
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/go-redis/v9"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/libertaphonix/libertaphonix/kit/auth"
+	"github.com/libertaphonix/libertaphonix/kit/grpcclient"
+	"github.com/libertaphonix/libertaphonix/kit/grpcserver"
+	"github.com/libertaphonix/libertaphonix/kit/obs"
+	"github.com/libertaphonix/libertaphonix/kit/pg"
+	"github.com/libertaphonix/libertaphonix/kit/run"
+	"github.com/libertaphonix/libertaphonix/kit/seal"
+	"github.com/libertaphonix/libertaphonix/proto/access"
+	ecosyncv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/ecosync/v1"
+	identityv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/identity/v1"
+	ordersv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/orders/v1"
+	systemv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/system/v1"
+	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/dialguard"
+	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/ecomanager"
+	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/identityrpc"
+	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/ordersrpc"
+	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/pass"
+	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/postgres"
+	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/rpc"
+	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/store"
+	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/vault"
+)
+
+// Name of the service.
+const Name = "ecosync"
+
+// New starts ecosync. It starts and stays up with its peers, Redis and every
+// shop down.
+func New(ctx context.Context, cfg Config, g *run.Group) error {
+	o, err := obs.Start(g, Name, cfg.Service)
+	if err != nil {
+		return err
+	}
+
+	sealer, err := seal.New(cfg.CredentialsKeyset)
+	if err != nil {
+		return err
+	}
+	database, err := pg.Start(ctx, g, databaseOptions(cfg, o), postgres.Migrations()...)
+	if err != nil {
+		return err
+	}
+	db := postgres.New(database.Pool)
+	cache, err := openRedis(cfg, g)
+	if err != nil {
+		return err
+	}
+
+	peers, err := dialPeers(cfg, o, g)
+	if err != nil {
+		return err
+	}
+
+	stores, engine, err := domain(cfg, o, db, vault.New(sealer, db, cache, o.Log), peers)
+	if err != nil {
+		return err
+	}
+
+	keys := auth.NewKeys(identityrpc.Keys(peers.identity), auth.NewKeyStore(database.Pool, postgres.Schema), time.Now)
+	server, err := newServer(cfg, o, keys, rpc.NewServer(rpc.Deps{
+		Stores: stores, Engine: engine, History: db, Zone: cfg.BusinessTimezone,
+		Retention: time.Duration(cfg.LogRetentionDays) * day, Now: time.Now,
+	}), &rpc.System{Service: Name, Version: run.VersionText(), Started: time.Now(), Pool: look(database.Pool), Redis: reach(cache)})
+	if err != nil {
+		return err
+	}
+
+	g.Go("verification keys", keys.Run)
+	if err := obs.ServeAdmin(g, cfg.AdminListenAddr(Name), o.Metrics, database.Ready); err != nil {
+		return err
+	}
+	return server.Serve(g)
+}
+
+// peers are the connections to other services.
+type peers struct{ identity, orders *grpc.ClientConn }
+
+func dialPeers(cfg Config, o *obs.Observability, g *run.Group) (p peers, err error) {
+	secure, err := grpcclient.TLS(cfg.Process)
+	if err != nil {
+		return p, err
+	}
+	serviceKey, err := cfg.ServiceKey()
+	if err != nil {
+		return p, err
+	}
+	tokens, err := auth.NewServiceTokens(Name, serviceKey, time.Now)
+	if err != nil {
+		return p, err
+	}
+	// The keys of identity are public: no token is shown for them.
+	if p.identity, err = dial(g, "identity", cfg.Peers.IdentityAddr, o, secure, nil, identityv1.File_libertaphonix_identity_v1_identity_proto); err != nil {
+		return p, err
+	}
+	p.orders, err = dial(g, "orders", cfg.Peers.OrdersAddr, o, secure, tokens, ordersv1.File_libertaphonix_orders_v1_orders_proto)
+	return p, err
+}
+
+func dial(
+	g *run.Group, service, target string, o *obs.Observability, secure *tls.Config, tokens *auth.ServiceTokens, file protoreflect.FileDescriptor,
+) (*grpc.ClientConn, error) {
+	conn, err := grpcclient.Dial(target, grpcclient.Options{
+		Service: service, Tokens: tokens, TLS: secure, Obs: o, Idempotent: servicesOf(file),
+	})
+	if err != nil {
+		return nil, err
+	}
+	g.OnStop("connection to "+service, func(context.Context) error { return conn.Close() })
+	return conn, nil
+}
+
+// domain wires the use-cases and the engine to what they need.
+func domain(cfg Config, o *obs.Observability, db *postgres.DB, tokens *vault.Vault, p peers) (*store.Service, *pass.Engine, error) {
+	hosts, err := store.ParseAllowList(cfg.AllowedHosts)
+	if err != nil {
+		return nil, nil, err
+	}
+	shops := ecomanager.New(dialguard.New(hosts.Exact), time.Now, "LibertaPhonix/"+run.VersionText())
+	orders := ordersrpc.New(p.orders)
+	stores := store.NewService(store.Dependencies{
+		Repository: db, Vault: tokens, Shops: shops, Orders: orders, Hosts: hosts,
+		DefaultZone: cfg.BusinessTimezone.String(), NewID: newID,
+	})
+	engine := pass.NewEngine(shops, orders, tokens, db, o.Log, time.Now, pass.Config{
+		BatchSize: cfg.BatchSize, InitialSync: time.Duration(cfg.InitialSyncDays) * day,
+	})
+	return stores, engine, nil
+}
+
+func newServer(cfg Config, o *obs.Observability, keys *auth.Keys, ecosync *rpc.Server, system *rpc.System) (*grpcserver.Server, error) {
+	serviceKey, err := cfg.ServiceKey()
+	if err != nil {
+		return nil, err
+	}
+	secure, err := grpcserver.TLS(cfg.Process)
+	if err != nil {
+		return nil, err
+	}
+	rules, err := access.Rules(append(servicesOf(ecosyncv1.File_libertaphonix_ecosync_v1_ecosync_proto),
+		servicesOf(systemv1.File_libertaphonix_system_v1_system_proto)...)...)
+	if err != nil {
+		return nil, err
+	}
+	return grpcserver.New(grpcserver.Config{
+		Name: Name, Addr: cfg.ListenAddr(Name), TLS: secure, Rules: rules, Errors: rpc.Errors, Obs: o,
+		Verifier:   auth.NewVerifier(Name, serviceKey, keys, time.Now),
+		Reflection: grpcserver.ReflectionRule(cfg.Production()),
+	}, func(r grpc.ServiceRegistrar) {
+		ecosyncv1.RegisterEcosyncServiceServer(r, ecosync)
+		systemv1.RegisterSystemServiceServer(r, system)
+	})
+}
+
+// Check reaches the database and Redis, and changes nothing.
+func Check(ctx context.Context, cfg Config) error {
+	faults := []error{pg.Check(ctx, databaseOptions(cfg, nil))}
+	options, err := cfg.redis()
+	if err == nil && options != nil {
+		client := redis.NewClient(options)
+		defer func() { _ = client.Close() }()
+		if err = client.Ping(ctx).Err(); err != nil {
+			err = fmt.Errorf("REDIS_URL: Redis cannot be reached: %w", err)
+		}
+	}
+	return errors.Join(append(faults, err)...)
+}
+
+// Migrate brings the schema up to date.
+func Migrate(ctx context.Context, cfg Config) error {
+	pool, err := pg.Open(ctx, databaseOptions(cfg, nil))
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	return postgres.Migrate(ctx, pool)
+}
+
+func databaseOptions(cfg Config, o *obs.Observability) pg.Options {
+	options := pg.Options{URL: cfg.DatabaseURL, Schema: postgres.Schema, MaxConns: cfg.MaxConns(Name)}
+	if o != nil {
+		options.Log, options.Metrics = o.Log, o.Metrics
+	}
+	return options
+}
+
+// openRedis answers nil when none is configured. It connects when it is used.
+func openRedis(cfg Config, g *run.Group) (redis.Cmdable, error) {
+	options, err := cfg.redis()
+	if err != nil || options == nil {
+		return nil, err
+	}
+	client := redis.NewClient(options)
+	g.OnStop("redis", func(context.Context) error { return client.Close() })
+	return client, nil
+}
+
+func servicesOf(file protoreflect.FileDescriptor) []protoreflect.ServiceDescriptor {
+	var list []protoreflect.ServiceDescriptor
+	for i := range file.Services().Len() {
+		list = append(list, file.Services().Get(i))
+	}
+	return list
+}
+
+// lookTimeout bounds what admin/system waits for a dependency that is down.
+const lookTimeout = 2 * time.Second
+
+func look(pool *pgxpool.Pool) func(context.Context) rpc.Pool {
+	return func(ctx context.Context) rpc.Pool {
+		ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+		defer cancel()
+		reachable := pool.Ping(ctx) == nil
+		s := pool.Stat()
+		return rpc.Pool{Reachable: reachable, Max: s.MaxConns(), Open: s.TotalConns(), InUse: s.AcquiredConns()}
+	}
+}
+
+func reach(cache redis.Cmdable) func(context.Context) bool {
+	if cache == nil {
+		return nil
+	}
+	return func(ctx context.Context) bool {
+		ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+		defer cancel()
+		return cache.Ping(ctx).Err() == nil
+	}
+}
+
+// newID answers a UUIDv7; it panics only if the system has no randomness, as
+// crypto/rand does.
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
