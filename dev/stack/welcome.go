@@ -105,10 +105,13 @@ func (s *Stack) buildGrpcurl(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-C", filepath.Join(root, "tools", "grpcurl"), "-o", path, "github.com/fullstorydev/grpcurl/cmd/grpcurl")
-	cmd.Env = environment(s.options.Env).with("GOWORK", "off") // the tools live outside the workspace
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%w\n%s", err, out)
+	cmd := exec.CommandContext(ctx, filepath.Join(root, "tools", "tool"), "grpcurl")
+	var complaint strings.Builder
+	cmd.Stderr = &complaint
+	built, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("%w\n%s", err, complaint.String())
 	}
-	return nil
+	_ = os.Remove(path) // a link to a version that is gone
+	return os.Symlink(strings.TrimSpace(string(built)), path)
 }
