@@ -95,6 +95,7 @@ func (s *Service) Refresh(ctx context.Context, shown RefreshToken, from Client) 
 		return Grant{}, ErrTokenReused
 	case Limit:
 		return Grant{}, family.limited(now)
+	case Refuse: // below
 	}
 	if !family.User.Active() {
 		return Grant{}, ErrUserDisabled

@@ -28,7 +28,9 @@ import (
 const Name = "identity"
 
 // New starts identity. It has no peers: everybody asks it, it asks nobody.
-func New(ctx context.Context, cfg Config, g *run.Group) error {
+func New(ctx context.Context, cfg Config, g *run.Group) error { return start(ctx, cfg, g, realWorld) }
+
+func start(ctx context.Context, cfg Config, g *run.Group, w world) error {
 	o, err := obs.Start(g, Name, cfg.Service)
 	if err != nil {
 		return err
@@ -44,15 +46,15 @@ func New(ctx context.Context, cfg Config, g *run.Group) error {
 	}
 	store := postgres.NewStore(db.Pool, sealer)
 
-	accounts, keyring := domain(store, realWorld)
+	accounts, keyring := domain(store, w)
 
-	server, keys, err := newServer(cfg, o, db.Pool, store, accounts, keyring, realWorld)
+	server, keys, err := newServer(cfg, o, db.Pool, store, accounts, keyring, w)
 	if err != nil {
 		return err
 	}
 
 	begin := &beginning{
-		db: db, keyring: keyring, accounts: accounts, first: cfg.firstAdmin(), mayDraw: !cfg.Production(), log: o.Log, tell: tellPassword,
+		db: db, keyring: keyring, accounts: accounts, first: cfg.firstAdmin(), mayDraw: !cfg.Production(), log: o.Log, tell: w.tell,
 	}
 	g.Go("keys and first administrator", begin.run)
 	g.Go("verification keys", keys.Run)
@@ -62,15 +64,16 @@ func New(ctx context.Context, cfg Config, g *run.Group) error {
 	return server.Serve(g)
 }
 
-// world is what tests replace: time, what a password costs, and the network.
+// world is what tests replace: time, what a password costs, the terminal and the network.
 type world struct {
 	now      func() time.Time
 	pause    func(ctx context.Context, d time.Duration) error
 	cost     argon2id.Params
-	listener net.Listener // nil: the configured address
+	tell     func(account.Bootstrapped) // a password that was drawn
+	listener net.Listener               // nil: the configured address
 }
 
-var realWorld = world{now: time.Now, pause: pause, cost: argon2id.Recommended}
+var realWorld = world{now: time.Now, pause: pause, cost: argon2id.Recommended, tell: tellPassword}
 
 func domain(store *postgres.Store, w world) (*account.Service, *signing.Keyring) {
 	keyring := signing.NewKeyring(store, account.AccessTokenLife, w.now)

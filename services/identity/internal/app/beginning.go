@@ -15,8 +15,10 @@ import (
 const (
 	// rotateEvery is how often each replica looks whether the next signing key is due; far below the hour it is published ahead.
 	rotateEvery = 5 * time.Minute
-	// tryEvery is how soon what could not be done is tried again.
-	tryEvery = time.Second
+	// lookEvery is how often it is looked whether the database is migrated; every start waits for it.
+	lookEvery = 200 * time.Millisecond
+	// tryEvery is how soon what failed on a working database is tried again; each failure is logged.
+	tryEvery = 5 * time.Second
 )
 
 // beginning makes what identity cannot work without, as soon as the database allows: a signing key and a first administrator.
@@ -36,25 +38,24 @@ type beginning struct {
 // run ends with an error only when waiting cannot help: production without a first administrator.
 func (b *beginning) run(ctx context.Context) error {
 	for {
-		wait := rotateEvery
-		switch err := b.once(ctx); {
-		case errors.Is(err, account.ErrBootstrapMissing):
-			return err
-		case err != nil:
-			wait = tryEvery
+		wait := lookEvery
+		if b.db.Ready(ctx) == nil { // kit/pg logs why it is not
+			wait = rotateEvery
+			if err := b.once(ctx); errors.Is(err, account.ErrBootstrapMissing) {
+				return err
+			} else if err != nil {
+				wait = tryEvery
+			}
 		}
-		if err := pause(ctx, wait); err != nil {
-			return nil //nolint:nilerr // told to stop
+		if pause(ctx, wait) != nil {
+			return nil // told to stop
 		}
 	}
 }
 
 func (b *beginning) once(ctx context.Context) error {
-	if err := b.db.Ready(ctx); err != nil {
-		return err // kit/pg logs why
-	}
 	if err := b.keyring.Rotate(ctx); err != nil {
-		b.log.Error("the signing keys could not be read or rotated, trying again", "error", err)
+		b.log.ErrorContext(ctx, "the signing keys could not be read or rotated, trying again", "error", err)
 		return err
 	}
 	if b.done.Load() {
@@ -62,11 +63,11 @@ func (b *beginning) once(ctx context.Context) error {
 	}
 	made, err := b.accounts.Bootstrap(ctx, b.first, b.mayDraw)
 	if err != nil {
-		b.log.Error("the first administrator could not be made", "error", err)
+		b.log.ErrorContext(ctx, "the first administrator could not be made", "error", err)
 		return err
 	}
 	if made.Made {
-		b.log.Info("made the first administrator", "email", string(made.Email))
+		b.log.InfoContext(ctx, "made the first administrator", "email", string(made.Email))
 	}
 	if made.Drawn != "" {
 		b.tell(made)

@@ -111,7 +111,7 @@ func migrate(ctx context.Context, pool *pgxpool.Pool) error {
 	return pg.Migrate(ctx, pool, postgres.Schema, postgres.Migrations()...)
 }
 
-func start(t *testing.T) *fixture {
+func serve(t *testing.T) *fixture {
 	t.Helper()
 	keyset, err := seal.NewKeyset()
 	if err != nil {

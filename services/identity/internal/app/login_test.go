@@ -28,7 +28,7 @@ func (f *fixture) refresh(token string) (*identityv1.RefreshResponse, error) {
 }
 
 func TestALoginOpensASessionWhoseTokenEndsAfterFifteenMinutes(t *testing.T) {
-	f := start(t)
+	f := serve(t)
 	session := f.login("ADMIN@Shop.DZ ", adminPassword)
 	if session.GetExpiresIn() != 900 || session.GetUser().GetRole() != accessv1.Role_ADMIN || session.GetCookie() {
 		t.Errorf("login answered %v", session)
@@ -50,7 +50,7 @@ func TestALoginOpensASessionWhoseTokenEndsAfterFifteenMinutes(t *testing.T) {
 }
 
 func TestAnUnknownAccountAndAWrongPasswordAreAnsweredAlike(t *testing.T) {
-	f := start(t)
+	f := serve(t)
 	wrong, unknown := f.guess(adminEmail, "wrong", office), f.guess("nobody@shop.dz", "wrong", office)
 	refused(t, "a wrong password", wrong, codes.Unauthenticated, "INVALID_CREDENTIALS")
 	refused(t, "an unknown account", unknown, codes.Unauthenticated, "INVALID_CREDENTIALS")
@@ -61,7 +61,7 @@ func TestAnUnknownAccountAndAWrongPasswordAreAnsweredAlike(t *testing.T) {
 }
 
 func TestTenFailuresOfAnAccountFromOneAddressMustWait(t *testing.T) {
-	f := start(t)
+	f := serve(t)
 	for i := range account.FailuresPerPair {
 		refused(t, "a guess", f.guess(adminEmail, "wrong", office), codes.Unauthenticated, "INVALID_CREDENTIALS")
 		if i == 0 {
@@ -84,14 +84,14 @@ func TestTenFailuresOfAnAccountFromOneAddressMustWait(t *testing.T) {
 }
 
 func TestSuccessesAreNeverCounted(t *testing.T) {
-	f := start(t)
+	f := serve(t)
 	for range account.FailuresPerPair + 5 {
 		f.login(adminEmail, adminPassword)
 	}
 }
 
 func TestFiftyFailuresAnHourSlowTheAccountAndNeverLockIt(t *testing.T) {
-	f := start(t)
+	f := serve(t)
 	for i := range account.FailuresPerHour {
 		address := "198.51.100." + string(rune('1'+i/account.FailuresPerPair))
 		refused(t, "a guess", f.guess(adminEmail, "wrong", address), codes.Unauthenticated, "INVALID_CREDENTIALS")
@@ -109,7 +109,7 @@ func TestFiftyFailuresAnHourSlowTheAccountAndNeverLockIt(t *testing.T) {
 }
 
 func TestATokenShownAgainSoonGetsTheSameSuccessorAndLaterEndsTheSession(t *testing.T) {
-	f := start(t)
+	f := serve(t)
 	first := f.login(adminEmail, adminPassword).GetRefreshToken()
 	second, err := f.refresh(first)
 	if err != nil {
@@ -130,7 +130,7 @@ func TestATokenShownAgainSoonGetsTheSameSuccessorAndLaterEndsTheSession(t *testi
 }
 
 func TestRefreshesOfOneSessionAreLimited(t *testing.T) {
-	f := start(t)
+	f := serve(t)
 	token := f.login(adminEmail, adminPassword).GetRefreshToken()
 	other := f.login(adminEmail, adminPassword).GetRefreshToken()
 	for range account.RefreshesAMinute {
@@ -155,7 +155,7 @@ func TestRefreshesOfOneSessionAreLimited(t *testing.T) {
 }
 
 func TestLogoutEndsTheSessionAndTellsNothing(t *testing.T) {
-	f := start(t)
+	f := serve(t)
 	token := f.login(adminEmail, adminPassword).GetRefreshToken()
 	for _, shown := range []string{token, token, "lpr_invented", ""} {
 		if _, err := f.Logout(f.from(office), &identityv1.LogoutRequest{RefreshToken: shown}); err != nil {
@@ -167,7 +167,7 @@ func TestLogoutEndsTheSessionAndTellsNothing(t *testing.T) {
 }
 
 func TestASessionRemembersThatItBeganWithACookie(t *testing.T) {
-	f := start(t)
+	f := serve(t)
 	res, err := f.Login(f.from(office), &identityv1.LoginRequest{Email: adminEmail, Password: adminPassword, Cookie: true})
 	if err != nil || !res.GetCookie() || res.GetRefreshToken() == "" {
 		t.Fatalf("login: %v, %v", res.GetCookie(), err)
@@ -181,7 +181,7 @@ func TestASessionRemembersThatItBeganWithACookie(t *testing.T) {
 }
 
 func TestTheNextKeyIsPublishedAnHourBeforeItSignsAndTheLastUntilItsTokensEnd(t *testing.T) {
-	f := start(t)
+	f := serve(t)
 	published := func() []string {
 		t.Helper()
 		res, err := f.GetKeys(f.from(office), &identityv1.GetKeysRequest{})
@@ -233,7 +233,7 @@ func TestTheNextKeyIsPublishedAnHourBeforeItSignsAndTheLastUntilItsTokensEnd(t *
 }
 
 func TestBootstrapMakesAnAdminOnlyWhereThereIsNobody(t *testing.T) {
-	f := start(t)
+	f := serve(t)
 	other := account.FirstAdmin{Email: "other@shop.dz", Password: "another password"}
 	if made, err := f.accounts.Bootstrap(t.Context(), other, true); err != nil || made.Made {
 		t.Errorf("beside an admin: %+v, %v", made, err)
@@ -266,7 +266,7 @@ func TestBootstrapMakesAnAdminOnlyWhereThereIsNobody(t *testing.T) {
 }
 
 func TestNoSecretReachesTheLog(t *testing.T) {
-	f := start(t)
+	f := serve(t)
 	session := f.login(adminEmail, adminPassword)
 	next, err := f.refresh(session.GetRefreshToken())
 	if err != nil {

@@ -22,7 +22,7 @@ import (
 
 // Lesson P79: a team leader could make or promote administrators.
 func TestAManagerCanNeitherMakeNorBecomeNorTouchAnAdmin(t *testing.T) {
-	f := start(t)
+	f := serve(t)
 	self := f.make("manager", accessv1.Role_MANAGER)
 	agent := f.make("agent", accessv1.Role_AGENT_SUIVI)
 	boss := f.login(adminEmail, adminPassword).GetUser()
@@ -54,7 +54,7 @@ func TestAManagerCanNeitherMakeNorBecomeNorTouchAnAdmin(t *testing.T) {
 }
 
 func TestTheLastAdminStays(t *testing.T) {
-	f := start(t)
+	f := serve(t)
 	admin := f.admin()
 	me := f.login(adminEmail, adminPassword).GetUser()
 	manager := accessv1.Role_MANAGER
@@ -65,7 +65,7 @@ func TestTheLastAdminStays(t *testing.T) {
 }
 
 func TestTwoAdminsWhoDisableEachOtherAtOnceLeaveOne(t *testing.T) {
-	f := start(t)
+	f := serve(t)
 	second := f.make("second", accessv1.Role_ADMIN)
 	first := f.login(adminEmail, adminPassword)
 	tokens := [2]string{first.GetAccessToken(), f.login("second@shop.dz", somePassword).GetAccessToken()}
@@ -84,7 +84,7 @@ func TestTwoAdminsWhoDisableEachOtherAtOnceLeaveOne(t *testing.T) {
 }
 
 func TestADisabledUserIsOutAndMayKnowWhy(t *testing.T) {
-	f := start(t)
+	f := serve(t)
 	user := f.make("karim", accessv1.Role_AGENT_SUIVI)
 	session := f.login("karim@shop.dz", somePassword)
 	admin := f.admin()
@@ -109,7 +109,7 @@ func TestADisabledUserIsOutAndMayKnowWhy(t *testing.T) {
 
 // An access token is believed for fifteen minutes; the power to change users is read from the database each time.
 func TestATokenOfBeforeTheDemotionChangesNobody(t *testing.T) {
-	f := start(t)
+	f := serve(t)
 	second := f.make("second", accessv1.Role_ADMIN)
 	before := f.with(f.login("second@shop.dz", somePassword).GetAccessToken())
 	agent := accessv1.Role_AGENT_SUIVI
@@ -122,7 +122,7 @@ func TestATokenOfBeforeTheDemotionChangesNobody(t *testing.T) {
 }
 
 func TestAPersonChangesTheOwnPassword(t *testing.T) {
-	f := start(t)
+	f := serve(t)
 	f.make("amina", accessv1.Role_AGENT_SUIVI)
 	elsewhere := f.login("amina@shop.dz", somePassword)
 	here := f.login("amina@shop.dz", somePassword)
@@ -159,7 +159,7 @@ func TestAPersonChangesTheOwnPassword(t *testing.T) {
 }
 
 func TestAResetEndsTheSessions(t *testing.T) {
-	f := start(t)
+	f := serve(t)
 	user := f.make("amina", accessv1.Role_AGENT_SUIVI)
 	session := f.login("amina@shop.dz", somePassword)
 	_, err := f.ResetPassword(f.admin(), &identityv1.ResetPasswordRequest{UserId: user.GetId(), NewPassword: "given by the boss"})
@@ -174,7 +174,7 @@ func TestAResetEndsTheSessions(t *testing.T) {
 }
 
 func TestUsersAreMadeOnceAndChangedByEtag(t *testing.T) {
-	f := start(t)
+	f := serve(t)
 	admin := f.admin()
 	req := &identityv1.CreateUserRequest{
 		Email: "Amina.Benali@shop.dz", Name: "Amina Benali", Role: accessv1.Role_AGENT_SUIVI, Password: somePassword,
@@ -206,7 +206,7 @@ func TestUsersAreMadeOnceAndChangedByEtag(t *testing.T) {
 }
 
 func TestUsersAreListedInPagesThatBelongToTheirListAndUser(t *testing.T) {
-	f := start(t)
+	f := serve(t)
 	for i := range 5 {
 		f.make(fmt.Sprintf("agent%d", i), accessv1.Role_AGENT_SUIVI)
 	}
@@ -236,7 +236,7 @@ func TestUsersAreListedInPagesThatBelongToTheirListAndUser(t *testing.T) {
 }
 
 func TestChangesAreInTheAuditTrail(t *testing.T) {
-	f := start(t)
+	f := serve(t)
 	user := f.make("amina", accessv1.Role_AGENT_SUIVI)
 	admin := f.admin()
 	if _, err := f.DisableUser(admin, &identityv1.DisableUserRequest{UserId: user.GetId(), Reason: "on leave"}); err != nil {
@@ -272,7 +272,7 @@ func TestChangesAreInTheAuditTrail(t *testing.T) {
 }
 
 func TestCleanupSaysWhatItRemoved(t *testing.T) {
-	f := start(t)
+	f := serve(t)
 	f.login(adminEmail, adminPassword)
 	f.clock.advance(account.SessionIdleLife)
 	res, err := f.Cleanup(f.asService("scheduler"), &identityv1.CleanupRequest{})
@@ -290,7 +290,7 @@ func TestCleanupSaysWhatItRemoved(t *testing.T) {
 }
 
 func TestGetMeTellsWhatTheRoleMayCallInTheWholeSuite(t *testing.T) {
-	f := start(t)
+	f := serve(t)
 	f.make("agent", accessv1.Role_AGENT_SUIVI)
 	me, err := f.GetMe(f.with(f.login("agent@shop.dz", somePassword).GetAccessToken()), &identityv1.GetMeRequest{})
 	if err != nil {
@@ -313,7 +313,7 @@ func TestGetMeTellsWhatTheRoleMayCallInTheWholeSuite(t *testing.T) {
 // Every method, every kind of caller: let in or refused as the contract says (lesson P80). What a method then makes of an empty
 // request does not matter here.
 func TestEveryMethodLetsInWhomTheContractNames(t *testing.T) {
-	f := start(t)
+	f := serve(t)
 	f.make("manager", accessv1.Role_MANAGER)
 	f.make("agent", accessv1.Role_AGENT_SUIVI)
 	rules, _, err := permissions()
@@ -363,7 +363,7 @@ func TestEveryMethodLetsInWhomTheContractNames(t *testing.T) {
 }
 
 func TestSystemTellsTheStateOfTheProcess(t *testing.T) {
-	f := start(t)
+	f := serve(t)
 	res, err := systemv1.NewSystemServiceClient(f.conn).GetSystem(f.admin(), &systemv1.GetSystemRequest{})
 	if err != nil || res.GetService() != Name || !res.GetDatabase().GetReachable() || res.GetDatabase().GetMax() == 0 {
 		t.Errorf("system = %v, %v", res, err)

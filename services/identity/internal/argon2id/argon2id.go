@@ -88,7 +88,7 @@ func (h *Hasher) Verify(ctx context.Context, stored account.PasswordHash, p acco
 	if err != nil {
 		return false, false, err
 	}
-	got, err := h.compute(ctx, p, salt, params, uint32(len(want)))
+	got, err := h.compute(ctx, p, salt, params, uint32(len(want))) //nolint:gosec // G115: decode bounds it
 	if err != nil {
 		return false, false, err
 	}
@@ -110,8 +110,8 @@ func (h *Hasher) compute(ctx context.Context, p account.Password, salt []byte, w
 		return nil, ctx.Err()
 	}
 	// One password can be typed as different bytes: é is one code point on one keyboard and two on another (RFC 8265, 4.2.2).
-	clear := norm.NFC.Bytes([]byte(p))
-	return argon2.IDKey(clear, salt, with.Passes, with.MemoryKiB, with.Lanes, size), nil
+	typed := norm.NFC.Bytes([]byte(p))
+	return argon2.IDKey(typed, salt, with.Passes, with.MemoryKiB, with.Lanes, size), nil
 }
 
 func encode(p Params, salt, sum []byte) account.PasswordHash {

@@ -201,11 +201,11 @@ func (s *Store) family(ctx context.Context, tx pgx.Tx, shown account.TokenHash) 
 		return f, err
 	}
 	if sealed != nil {
-		clear, err := s.sealer.Open(sealed, successorBinding(n.ID))
+		opened, err := s.sealer.Open(sealed, successorBinding(n.ID))
 		if err != nil {
 			return f, err
 		}
-		f.Successor = account.RefreshToken(clear)
+		f.Successor = account.RefreshToken(opened)
 	}
 	f.User, err = oneUser(ctx, tx, userByID, n.UserID)
 	return f, err

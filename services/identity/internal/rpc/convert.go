@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -139,4 +140,9 @@ func days(from, to string, zone *time.Location) (begin, end time.Time, err error
 		end = last.AddDate(0, 0, 1)
 	}
 	return begin, end, nil
+}
+
+// removedOf counts what a cleanup removed of one kind; more than an int32 holds is shown as its most.
+func removedOf(kind string, n int64) *identityv1.CleanupCount {
+	return &identityv1.CleanupCount{Kind: kind, Count: int32(min(n, math.MaxInt32))} //nolint:gosec // G115: bounded
 }

@@ -26,11 +26,11 @@ func (s *Server) permissions(r account.Role) []string {
 
 // ListUsers lists users by name.
 func (s *Server) ListUsers(ctx context.Context, req *identityv1.ListUsersRequest) (*identityv1.ListUsersResponse, error) {
-	f := account.Filter{Disabled: req.Disabled, Limit: pageSize(req.GetPageSize()) + 1} //nolint:protogetter // nil is "both"
+	f := account.Filter{Disabled: req.Disabled, Limit: pageSize(req.GetPageSize()) + 1}
 	for _, r := range req.GetRole() {
 		f.Roles = append(f.Roles, fromRole(r))
 	}
-	bound := scope(ctx, "users", fmt.Sprint(f.Roles), fmt.Sprint(req.Disabled != nil, req.GetDisabled())) //nolint:protogetter // as above
+	bound := scope(ctx, "users", fmt.Sprint(f.Roles), fmt.Sprint(req.Disabled != nil, req.GetDisabled()))
 	var err error
 	if f.After, err = account.ParsePageToken(req.GetPageToken(), bound); err != nil {
 		return nil, err
@@ -80,8 +80,8 @@ func (s *Server) UpdateUser(ctx context.Context, req *identityv1.UpdateUserReque
 	if err != nil {
 		return nil, err
 	}
-	a := account.Amendment{Name: req.Name, Version: version} //nolint:protogetter // nil is "unchanged"
-	if req.Role != nil {                                     //nolint:protogetter // as above
+	a := account.Amendment{Name: req.Name, Version: version}
+	if req.Role != nil {
 		role := fromRole(req.GetRole())
 		a.Role = &role
 	}

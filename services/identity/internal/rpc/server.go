@@ -120,10 +120,10 @@ func (s *Server) Cleanup(ctx context.Context, _ *identityv1.CleanupRequest) (*id
 		return nil, err
 	}
 	return &identityv1.CleanupResponse{Removed: []*identityv1.CleanupCount{
-		{Kind: "session", Count: int32(removed.Sessions)},
-		{Kind: "refresh_token", Count: int32(removed.RefreshTokens)},
-		{Kind: "login_failure", Count: int32(removed.LoginFailures)},
-		{Kind: "idempotency_key", Count: int32(removed.RequestIDs)},
-		{Kind: "signing_key", Count: int32(keys)},
+		removedOf("session", removed.Sessions),
+		removedOf("refresh_token", removed.RefreshTokens),
+		removedOf("login_failure", removed.LoginFailures),
+		removedOf("idempotency_key", removed.RequestIDs),
+		removedOf("signing_key", keys),
 	}}, nil
 }
