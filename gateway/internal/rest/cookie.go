@@ -57,12 +57,17 @@ func (o *origin) moveToken(_ context.Context, w http.ResponseWriter, response pr
 }
 
 func (o *origin) setCookie(w http.ResponseWriter, token string) {
-	http.SetCookie(w, &http.Cookie{
-		Name: refreshCookie, Value: token, Path: cookiePath,
-		HttpOnly: true, Secure: o.https, SameSite: http.SameSiteStrictMode,
-	})
+	http.SetCookie(w, o.cookie(token, 0))
 }
 
 func (o *origin) forgetCookie(w http.ResponseWriter) {
-	http.SetCookie(w, &http.Cookie{Name: refreshCookie, Path: cookiePath, MaxAge: -1, HttpOnly: true, Secure: o.https, SameSite: http.SameSiteStrictMode})
+	http.SetCookie(w, o.cookie("", -1))
+}
+
+// cookie is Secure wherever people come over https; on one machine without it a browser would drop a Secure cookie.
+func (o *origin) cookie(token string, maxAge int) *http.Cookie {
+	return &http.Cookie{ //nolint:gosec // G124 wants Secure as a constant; see above
+		Name: refreshCookie, Value: token, Path: cookiePath, MaxAge: maxAge,
+		HttpOnly: true, Secure: o.https, SameSite: http.SameSiteStrictMode,
+	}
 }

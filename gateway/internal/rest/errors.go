@@ -101,11 +101,10 @@ func writeStatus(w http.ResponseWriter, r *http.Request, httpStatus int, s *stat
 }
 
 func statusJSON(message *statuspb.Status) []byte {
-	options := protojson.MarshalOptions{EmitUnpopulated: true}
-	body, err := options.Marshal(message)
-	if err != nil { // a detail of a type this binary does not know, from a younger service: the rest still says enough
+	body, err := protojson.Marshal(message) // code and message are never zero, and empty details would say nothing
+	if err != nil {                         // a detail of a type this binary does not know, from a younger service: the rest still says enough
 		message.Details = nil
-		body, _ = options.Marshal(message)
+		body, _ = protojson.Marshal(message)
 	}
 	return append(body, '\n')
 }

@@ -29,10 +29,21 @@ func TestOnlyFourThingsOfARequestReachAService(t *testing.T) {
 	r := httptest.NewRequest(http.MethodGet, "/api/v1/orders/12", nil)
 	r.RemoteAddr = "203.0.113.9:5555"
 	for _, pair := range [][2]string{
-		{"Authorization", "Bearer token"}, {"Idempotency-Key", "key-1"}, {"X-Request-Id", "req-1"},
-		{"Grpc-Metadata-Role", "ADMIN"}, {"Grpc-Metadata-Authorization", "Bearer other"}, {"Grpc-Metadata-X-Client-Address", "1.1.1.1"},
-		{"X-Client-Address", "1.1.1.1"}, {"X-Forwarded-For", "1.1.1.1"}, {"X-Forwarded-Host", "evil"}, {"X-Refresh-Cookie", "t"},
-		{"Cookie", "refresh_token=t"}, {"X-Role", "ADMIN"}, {"Grpcgateway-Authorization", "x"}, {"Te", "trailers"}, {"Grpc-Timeout", "99H"},
+		{"Authorization", "Bearer token"},
+		{"Idempotency-Key", "key-1"},
+		{"X-Request-Id", "req-1"},
+		{"Grpc-Metadata-Role", "ADMIN"},
+		{"Grpc-Metadata-Authorization", "Bearer other"},
+		{"Grpc-Metadata-X-Client-Address", "1.1.1.1"},
+		{"X-Client-Address", "1.1.1.1"},
+		{"X-Forwarded-For", "1.1.1.1"},
+		{"X-Forwarded-Host", "evil"},
+		{"X-Refresh-Cookie", "t"},
+		{"Cookie", "refresh_token=t"},
+		{"X-Role", "ADMIN"},
+		{"Grpcgateway-Authorization", "x"},
+		{"Te", "trailers"},
+		{"Grpc-Timeout", "99H"},
 	} {
 		r.Header.Add(pair[0], pair[1])
 	}

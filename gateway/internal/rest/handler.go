@@ -56,6 +56,7 @@ type handler struct {
 	access   *access
 	pages    *pages
 	version  string
+	started  time.Time
 	now      auth.Clock
 }
 
@@ -82,7 +83,7 @@ func (h *handler) layers() []layer {
 
 // New makes the HTTP face of the given services.
 func New(o Options) (http.Handler, error) {
-	h := &handler{proxies: o.TrustedProxies, backends: o.Backends, ready: o.Ready, version: o.Version, now: o.Now}
+	h := &handler{proxies: o.TrustedProxies, backends: o.Backends, ready: o.Ready, version: o.Version, started: o.Now(), now: o.Now}
 	var err error
 	if h.origin, err = newOrigin(o.PublicBaseURL); err != nil {
 		return nil, err
@@ -93,7 +94,7 @@ func New(o Options) (http.Handler, error) {
 	if h.access, err = newAccess(o.Log, o.Metrics, o.Now); err != nil {
 		return nil, err
 	}
-	if h.pages, err = newPages(o.Version); err != nil {
+	if h.pages, err = newPages(o.Version, h.origin.public); err != nil {
 		return nil, err
 	}
 	if err := h.route(); err != nil {

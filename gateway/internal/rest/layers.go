@@ -51,7 +51,7 @@ func recoverPanic(next http.Handler) http.Handler {
 		defer func() {
 			switch crash := recover(); {
 			case crash == nil:
-			case crash == http.ErrAbortHandler || written(w):
+			case aborted(crash) || written(w):
 				panic(http.ErrAbortHandler)
 			default:
 				visitOf(r.Context()).cause = fmt.Errorf("panic: %v\n%s", crash, debug.Stack())
@@ -60,6 +60,11 @@ func recoverPanic(next http.Handler) http.Handler {
 		}()
 		next.ServeHTTP(w, r)
 	})
+}
+
+func aborted(crash any) bool {
+	err, ok := crash.(error)
+	return ok && errors.Is(err, http.ErrAbortHandler)
 }
 
 func (h *handler) setHeaders(next http.Handler) http.Handler {

@@ -48,7 +48,7 @@ var kinds = map[string]string{
 	".svg": "image/svg+xml", ".json": "application/json",
 }
 
-func newPages(version string) (*pages, error) {
+func newPages(version, base string) (*pages, error) {
 	p := &pages{files: map[string]file{}}
 	for _, name := range []string{"swagger-ui.css", "swagger-ui-bundle.js"} {
 		if err := p.addGzipped(name); err != nil {
@@ -71,7 +71,7 @@ func newPages(version string) (*pages, error) {
 		return nil, err
 	}
 	var landing bytes.Buffer
-	if err := page.Execute(&landing, struct{ Version string }{version}); err != nil {
+	if err := page.Execute(&landing, struct{ Version, Base string }{version, base}); err != nil {
 		return nil, err
 	}
 	p.add("landing.html", landing.Bytes())

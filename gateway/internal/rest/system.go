@@ -26,7 +26,8 @@ type systemReport struct {
 }
 
 type gatewayReport struct {
-	Version string `json:"version"`
+	Version   string    `json:"version"`
+	StartedAt time.Time `json:"startedAt"`
 }
 
 // serviceReport is one service as it sees itself, or why it could not be asked.
@@ -52,7 +53,7 @@ func (h *handler) system(w http.ResponseWriter, r *http.Request) {
 	}
 	group.Wait()
 
-	report := systemReport{Gateway: gatewayReport{h.version}}
+	report := systemReport{Gateway: gatewayReport{h.version, h.started.UTC()}}
 	reached := false
 	for i, b := range h.backends {
 		s := status.Convert(failures[i])
