@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"sync"
 
 	"github.com/google/uuid"
 	"google.golang.org/grpc"
@@ -84,21 +85,60 @@ func recovery(log *slog.Logger) around {
 // requestIDKey is the metadata key of the id that ties a caller's question to our log lines.
 const requestIDKey = "x-request-id"
 
-// requestID takes the caller's request id when it is well formed, else makes one, and sends it back in the header.
-func requestID() around {
-	return func(ctx context.Context, _ string, next func(context.Context) error) error {
-		id := ""
-		if values := metadata.ValueFromIncomingContext(ctx, requestIDKey); len(values) == 1 && wellFormed(values[0]) {
-			id = values[0]
-		} else {
-			id = uuid.Must(uuid.NewV7()).String() // fails only without a source of randomness; then the panic is right
-		}
-		callOf(ctx).requestID = id
-		if err := grpc.SetHeader(ctx, metadata.Pairs(requestIDKey, id)); err != nil {
-			return rpcerr.Internal(fmt.Errorf("set the request id header: %w", err))
-		}
-		return next(obs.WithRequestID(ctx, id))
+// requestIDs takes the caller's request id when it is well formed, else makes one, and sends it back: in the header of
+// a good answer, in the trailer of a bad one. A header on a failed call would tell the client's gRPC that an answer had
+// begun, and a call whose answer has begun is never retried.
+type requestIDs struct{}
+
+func (r requestIDs) named(name string) Interceptor { return Interceptor{name, r.unary, r.stream} }
+
+func (requestIDs) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	id := identify(ctx)
+	answer, err := handler(obs.WithRequestID(ctx, id), req)
+	md := metadata.Pairs(requestIDKey, id)
+	if err != nil {
+		_ = grpc.SetTrailer(ctx, md) // fails only when the call is over already, and then nobody reads it
+		return nil, err
 	}
+	_ = grpc.SetHeader(ctx, md)
+	return answer, nil
+}
+
+func (requestIDs) stream(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	id := identify(ss.Context())
+	md := metadata.Pairs(requestIDKey, id)
+	err := handler(srv, &echoingStream{contextStream{ss, obs.WithRequestID(ss.Context(), id)}, md, sync.Once{}})
+	if err != nil {
+		ss.SetTrailer(md)
+	}
+	return err
+}
+
+// echoingStream sends the request id before the first message.
+type echoingStream struct {
+	contextStream
+	header metadata.MD
+	first  sync.Once
+}
+
+func (s *echoingStream) SendMsg(m any) error {
+	var err error
+	s.first.Do(func() { err = s.SetHeader(s.header) })
+	if err != nil {
+		return err
+	}
+	return s.contextStream.SendMsg(m)
+}
+
+func identify(ctx context.Context) string {
+	id := ""
+	if values := metadata.ValueFromIncomingContext(ctx, requestIDKey); len(values) == 1 && wellFormed(values[0]) {
+		id = values[0]
+	} else {
+		id = uuid.Must(uuid.NewV7()).String() // fails only without a source of randomness; then the panic is right
+	}
+	callOf(ctx).requestID = id
+	return id
 }
 
 // wellFormed keeps what others wrote out of our logs unless it can do no harm there.

@@ -62,7 +62,7 @@ func New(cfg Config, register func(grpc.ServiceRegistrar)) (*Server, error) {
 	}
 	s.interceptors = []Interceptor{
 		recovery(cfg.Obs.Log).named("recover"),
-		requestID().named("requestid"),
+		requestIDs{}.named("requestid"),
 		logging(cfg.Obs.Log).named("log"),
 		metrics.interceptor().named("metrics"),
 		authentication(rules, cfg.Verifier).named("auth"),

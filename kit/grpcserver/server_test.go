@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -17,9 +18,12 @@ import (
 	"google.golang.org/grpc/metadata"
 	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/libertaphonix/libertaphonix/kit/auth"
+	"github.com/libertaphonix/libertaphonix/kit/grpcclient"
 	"github.com/libertaphonix/libertaphonix/kit/grpcserver"
 	"github.com/libertaphonix/libertaphonix/kit/internal/testservice"
 	"github.com/libertaphonix/libertaphonix/kit/obs"
@@ -94,6 +98,51 @@ func TestARequestIDIsKeptWhenWellFormedAndMadeOtherwise(t *testing.T) {
 		if (seen == sent) != kept || seen == "" {
 			t.Errorf("sent %q, and the handler saw %q", sent, seen)
 		}
+	}
+}
+
+func TestAnAnswerOfUnavailableIsRetriedByOurClients(t *testing.T) {
+	calls := 0
+	listener := bufconn.Listen(1 << 20)
+	open(t, testservice.Handlers{Unary: func(context.Context, proto.Message) error {
+		if calls++; calls < 3 {
+			return rpcerr.Unavailable(errors.New("no connection to the database"))
+		}
+		return nil
+	}}, func(c *grpcserver.Config) { c.Listener = listener })
+	conn, err := grpcclient.Dial("passthrough:///shop", grpcclient.Options{
+		Service: "shop", Idempotent: []protoreflect.ServiceDescriptor{testservice.Service()},
+		Dialer: func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if err := testservice.Call(context.Background(), conn, testservice.Replace, testservice.Order("0550")); err != nil || calls != 3 {
+		t.Errorf("after %d calls: %v (a header on a failed answer forbids gRPC to retry)", calls, err)
+	}
+}
+
+func TestAFailedCallNamesItsRequestInTheTrailer(t *testing.T) {
+	d := open(t, testservice.Handlers{Unary: func(context.Context, proto.Message) error { return errors.New("x") }})
+	ctx := metadata.AppendToOutgoingContext(context.Background(), "x-request-id", "req-7")
+	var header, trailer metadata.MD
+	_ = testservice.Call(ctx, d.conn, testservice.Replace, testservice.Order("0550"), grpc.Header(&header), grpc.Trailer(&trailer))
+	if diff := cmp.Diff([]string{"req-7"}, trailer.Get("x-request-id")); diff != "" {
+		t.Errorf("trailer (-want +got):\n%s", diff)
+	}
+}
+
+func TestAStreamNamesItsRequestBeforeTheFirstMessage(t *testing.T) {
+	d := open(t, testservice.Handlers{Stream: func(s grpc.ServerStream) error { return s.SendMsg(testservice.Order("0550")) }})
+	ctx := metadata.AppendToOutgoingContext(context.Background(), "x-request-id", "req-7")
+	stream, err := testservice.Open(ctx, d.conn, testservice.Upload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	header, err := stream.Header()
+	if diff := cmp.Diff([]string{"req-7"}, header.Get("x-request-id")); diff != "" || err != nil {
+		t.Errorf("header (-want +got):\n%s%v", diff, err)
 	}
 }
 
