@@ -3,6 +3,7 @@ package app
 
 import (
 	"context"
+	"net"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -49,7 +50,7 @@ func New(ctx context.Context, cfg Config, g *run.Group) error {
 	store := postgres.NewStore(db.Pool)
 	orders := order.NewService(store, cfg.BusinessTimezone, time.Now)
 
-	server, err := newServer(cfg, o, db.Pool, keys, orders)
+	server, err := newServer(cfg, o, db.Pool, keys, orders, world{now: time.Now})
 	if err != nil {
 		return err
 	}
@@ -76,7 +77,13 @@ func dialIdentity(cfg Config, o *obs.Observability, g *run.Group) (*grpc.ClientC
 	return conn, nil
 }
 
-func newServer(cfg Config, o *obs.Observability, pool *pgxpool.Pool, keys *auth.Keys, orders *order.Service) (*grpcserver.Server, error) {
+// world is what tests replace: time, and where the server listens.
+type world struct {
+	now      func() time.Time
+	listener net.Listener // nil: at the address of the configuration
+}
+
+func newServer(cfg Config, o *obs.Observability, pool *pgxpool.Pool, keys *auth.Keys, orders *order.Service, w world) (*grpcserver.Server, error) {
 	serviceKey, err := cfg.ServiceKey()
 	if err != nil {
 		return nil, err
@@ -90,17 +97,17 @@ func newServer(cfg Config, o *obs.Observability, pool *pgxpool.Pool, keys *auth.
 	if err != nil {
 		return nil, err
 	}
-	face, err := rpc.NewServer(rpc.Deps{Orders: orders, Now: time.Now, Metrics: o.Metrics})
+	face, err := rpc.NewServer(rpc.Deps{Orders: orders, Now: w.now, Metrics: o.Metrics})
 	if err != nil {
 		return nil, err
 	}
 	return grpcserver.New(grpcserver.Config{
-		Name: Name, Addr: cfg.ListenAddr(Name), TLS: secure, Rules: rules, Errors: rpc.Errors, Obs: o,
-		Verifier:   auth.NewVerifier(Name, serviceKey, keys, time.Now),
+		Name: Name, Addr: cfg.ListenAddr(Name), Listener: w.listener, TLS: secure, Rules: rules, Errors: rpc.Errors, Obs: o,
+		Verifier:   auth.NewVerifier(Name, serviceKey, keys, w.now),
 		Reflection: grpcserver.ReflectionRule(cfg.Production()),
 	}, func(r grpc.ServiceRegistrar) {
 		ordersv1.RegisterOrdersServiceServer(r, face)
-		systemv1.RegisterSystemServiceServer(r, &rpc.System{Version: run.VersionText(), Started: time.Now(), Pool: look(pool)})
+		systemv1.RegisterSystemServiceServer(r, &rpc.System{Version: run.VersionText(), Started: w.now(), Pool: look(pool)})
 	})
 }
 
