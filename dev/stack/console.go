@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"gopkg.in/natefinch/lumberjack.v2"
 )
@@ -38,6 +39,11 @@ type childLog struct {
 	quiet   bool // nothing goes to the terminal
 	console *console
 	file    *lumberjack.Logger
+
+	// hushed keeps structured lines off the terminal while the stack starts and stops: programs that wait for each other, and miss each
+	// other, say so in warnings that mean nothing to a person. A start that fails shows the latest of them.
+	hushed atomic.Bool
+
 	mu      sync.Mutex
 	partial []byte
 	last    []string // the latest lines worth showing when the child dies
@@ -68,7 +74,7 @@ func (l *childLog) Write(b []byte) (int, error) {
 		line := l.partial[:i+1]
 		_, _ = l.file.Write(line) // a full disk must not stop the children
 		if text, loud := digest(bytes.TrimRight(line, "\r\n")); loud {
-			if !l.quiet {
+			if structured := line[0] == '{'; !l.quiet && !(structured && l.hushed.Load()) {
 				l.console.say(l.name, "%s", text)
 			}
 			l.last = append(l.last, text)

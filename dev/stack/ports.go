@@ -3,6 +3,7 @@ package stack
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"strconv"
 )
@@ -27,7 +28,18 @@ type ports struct {
 	held []net.Listener
 }
 
-// hold takes a port; 0 takes any.
+// holdAny takes a port that nobody has. It draws below the range from which the kernel serves port 0 and outgoing connections (32768 on
+// Linux): between release and the program's own bind, nobody else is then likely to be given the same one.
+func (p *ports) holdAny() (int, bool) {
+	const low, high = 20_000, 32_000
+	for range 10 * candidates {
+		if port, free := p.hold(low + rand.IntN(high-low)); free {
+			return port, true
+		}
+	}
+	return 0, false
+}
+
 func (p *ports) hold(port int) (int, bool) {
 	l, err := net.Listen("tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
 	if err != nil {
@@ -92,13 +104,13 @@ func (p *ports) configured(prog program, addr string, admin bool) (place, error)
 }
 
 func (p *ports) anywhere(prog program, admin bool) (place, error) {
-	port, ok := p.hold(0)
+	port, ok := p.holdAny()
 	if !ok {
 		return place{}, fmt.Errorf("no port is free for %s", prog.name)
 	}
 	there := place{addr: at(port)}
 	if admin {
-		other, ok := p.hold(0)
+		other, ok := p.holdAny()
 		if !ok {
 			return place{}, fmt.Errorf("no port is free for %s", prog.name)
 		}

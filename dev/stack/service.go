@@ -129,15 +129,11 @@ func (s *service) current() *process {
 
 func (s *service) pid() int { return s.current().cmd.Process.Pid }
 
-// waitReady polls the program's own readiness. The gateway answers for itself too, on its public address, once everything behind it has
-// been ready.
+// waitReady polls the program's own readiness. The gateway's comes last: it is ready once everything behind it has been.
 func (s *service) waitReady(ctx context.Context) error {
 	url := "http://" + s.place.admin + "/readyz"
-	switch {
-	case s == s.stack.shops:
+	if s == s.stack.shops {
 		url = "http://" + s.place.addr + "/control"
-	case s.gateway:
-		url = "http://" + s.place.addr + "/readyz"
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()

@@ -104,6 +104,7 @@ func (s *Stack) start(ctx context.Context) error {
 	}
 	free.release() // the programs bind now; a port taken in this instant is told by the program that missed it
 	s.prepareEnvironment()
+	s.hush(true)
 	for _, svc := range s.all() {
 		if err := svc.launch(); err != nil {
 			return err
@@ -116,6 +117,7 @@ func (s *Stack) start(ctx context.Context) error {
 		}
 		s.console.say(svc.name, "ready on %s%s", svc.place.addr, movedNote(svc.place))
 	}
+	s.hush(false)
 	s.console.say("launcher", "ready in %.1f s, data and logs in %s", time.Since(began).Seconds(), s.dataDir)
 	return nil
 }
@@ -184,7 +186,7 @@ func serverPort(free *ports, what string, documented int) (int, error) {
 			}
 		}
 	}
-	port, ok := free.hold(0)
+	port, ok := free.holdAny()
 	if !ok {
 		return 0, fmt.Errorf("no port is free for the private %s", what)
 	}
@@ -210,6 +212,12 @@ func (s *Stack) prepareEnvironment() {
 	s.env = s.env.with("BOOTSTRAP_ADMIN_EMAIL", admin.Email).with("BOOTSTRAP_ADMIN_PASSWORD", admin.Password)
 }
 
+func (s *Stack) hush(on bool) {
+	for _, svc := range s.all() {
+		svc.log.hushed.Store(on)
+	}
+}
+
 // all lists what runs, in the order of start.
 func (s *Stack) all() []*service {
 	if s.shops == nil {
@@ -225,6 +233,7 @@ func (s *Stack) onStop(name string, stop func() error) {
 // Stop ends everything in the reverse order of its start and lets the data folder go. It may be called any number of times.
 func (s *Stack) Stop() error {
 	s.stopOnce.Do(func() {
+		s.hush(true)
 		for _, svc := range s.all() {
 			svc.quit()
 		}
