@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -37,7 +38,7 @@ func logging(log *slog.Logger) around {
 			if err != nil {
 				attrs = append(attrs, slog.String("error", innermost(err)))
 			}
-			log.LogAttrs(ctx, levelOf(code), "request", attrs...)
+			log.LogAttrs(ctx, levelOf(method, code), "request", attrs...)
 		})
 	}
 }
@@ -50,9 +51,15 @@ func innermost(err error) string {
 	return err.Error()
 }
 
-// levelOf: our bugs are errors, outages warnings, and what a caller did wrong is the caller's.
-func levelOf(code codes.Code) slog.Level {
+// levelOf: our bugs are errors, outages warnings, and what a caller did wrong is the caller's. Kubernetes asks for health
+// every few seconds, for ever; that is for debugging alone.
+func levelOf(method string, code codes.Code) slog.Level {
 	switch code {
+	case codes.OK:
+		if strings.HasPrefix(method, healthPrefix) {
+			return slog.LevelDebug
+		}
+		return slog.LevelInfo
 	case codes.Internal, codes.Unknown, codes.DataLoss:
 		return slog.LevelError
 	case codes.Unavailable, codes.DeadlineExceeded, codes.ResourceExhausted:

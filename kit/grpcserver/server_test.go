@@ -98,6 +98,9 @@ func TestARequestIDIsKeptWhenWellFormedAndMadeOtherwise(t *testing.T) {
 		if (seen == sent) != kept || seen == "" {
 			t.Errorf("sent %q, and the handler saw %q", sent, seen)
 		}
+		if logged := d.log.about(t, "request"); logged[len(logged)-1]["request_id"] != seen {
+			t.Errorf("the log says %v, the handler saw %q", logged[len(logged)-1]["request_id"], seen)
+		}
 	}
 }
 
