@@ -42,11 +42,11 @@ func printableASCII(s string) bool {
 	return s != ""
 }
 
-// AccountKey names an account for counting failures, whether it exists or not. It is a hash: the address of an unknown account
+// FailureKey names an account for counting failures, whether it exists or not. It is a hash: the address of an unknown account
 // is often a password typed into the wrong box, and must not lie in a table.
-type AccountKey [sha256.Size]byte
+type FailureKey [sha256.Size]byte
 
-// NewAccountKey derives the key of what was typed as an e-mail, normalised when it can be.
-func NewAccountKey(typed string) AccountKey {
+// NewFailureKey derives the key of what was typed as an e-mail, normalised when it can be.
+func NewFailureKey(typed string) FailureKey {
 	return sha256.Sum256([]byte(strings.ToLower(strings.TrimSpace(typed))))
 }

@@ -18,7 +18,7 @@ type Grant struct {
 // right password of a disabled user is told so, and counted as a failure all the same. LimitedError when this account failed too
 // often from this address.
 func (s *Service) Login(ctx context.Context, typed string, p Password, cookie bool, from Client) (Grant, error) {
-	key := NewAccountKey(typed)
+	key := NewFailureKey(typed)
 	failures, err := s.store.LoginFailures(ctx, key, from.Address, s.now())
 	if err != nil {
 		return Grant{}, err
@@ -63,11 +63,12 @@ func (s *Service) Login(ctx context.Context, typed string, p Password, cookie bo
 // credentials finds whose password is compared; nobody's for an address that is none or unknown, so that the comparison still runs.
 func (s *Service) credentials(ctx context.Context, typed string) (User, PasswordHash, error) {
 	email, err := ParseEmail(typed)
-	if err != nil {
-		return User{}, "", nil
+	var u User
+	var h PasswordHash
+	if err == nil {
+		u, h, err = s.store.Credentials(ctx, email)
 	}
-	u, h, err := s.store.Credentials(ctx, email)
-	if errors.Is(err, ErrUserNotFound) {
+	if errors.Is(err, ErrInvalidEmail) || errors.Is(err, ErrUserNotFound) {
 		return User{}, "", nil
 	}
 	return u, h, err

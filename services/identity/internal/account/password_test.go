@@ -48,8 +48,8 @@ func TestPasswordPolicy(t *testing.T) {
 
 // Whatever a secret is put into, stars come out (lessons P77, P78).
 func TestSecretsPrintAsStars(t *testing.T) {
-	const clear = "clear-text-secret"
-	secrets := []any{Password(clear), PasswordHash(clear), RefreshToken(clear), AccessToken(clear)}
+	const secret = "clear-text-secret"
+	secrets := []any{Password(secret), PasswordHash(secret), RefreshToken(secret), AccessToken(secret)}
 	for _, s := range secrets {
 		t.Run(fmt.Sprintf("%T", s), func(t *testing.T) {
 			var log bytes.Buffer
@@ -59,7 +59,7 @@ func TestSecretsPrintAsStars(t *testing.T) {
 				t.Fatal(err)
 			}
 			printed := fmt.Sprintf("%v %+v %#v %s %q %x", s, s, s, s, s, s) + log.String() + string(asJSON)
-			if strings.Contains(printed, clear) || strings.Contains(printed, fmt.Sprintf("%x", clear)) {
+			if strings.Contains(printed, secret) || strings.Contains(printed, fmt.Sprintf("%x", secret)) {
 				t.Errorf("the secret is in: %s", printed)
 			}
 		})

@@ -110,7 +110,7 @@ func (s *Service) ChangePassword(ctx context.Context, id, session string, curren
 	if !u.Active() {
 		return ErrActorNotActive
 	}
-	key := NewAccountKey(string(u.Email))
+	key := NewFailureKey(string(u.Email))
 	failures, err := s.store.LoginFailures(ctx, key, from.Address, s.now())
 	if err != nil {
 		return err

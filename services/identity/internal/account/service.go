@@ -27,7 +27,7 @@ type Issuer interface {
 
 // Attempt is a login whose password has been compared, ready to be settled.
 type Attempt struct {
-	Account AccountKey
+	Account FailureKey
 	From    Client
 	At      time.Time
 	// Session and Token begin the session of a right password; Session is nil for a wrong one, which is counted.
@@ -61,13 +61,13 @@ type Store interface {
 	// CredentialsOf is Credentials by id.
 	CredentialsOf(ctx context.Context, id string) (User, PasswordHash, error)
 	// LoginFailures counts what stands against a login at this moment.
-	LoginFailures(ctx context.Context, k AccountKey, address string, at time.Time) (Failures, error)
+	LoginFailures(ctx context.Context, k FailureKey, address string, at time.Time) (Failures, error)
 	// SettleLogin counts again while no other attempt of the same account and address can settle, so that any number of guesses made
 	// at once get FailuresPerPair answers: it refuses with LimitedError, else records the failure (ErrBadCredentials) or begins the
 	// session. ErrBadCredentials, too, when the user was disabled or the password changed meanwhile.
 	SettleLogin(ctx context.Context, a Attempt) (User, error)
 	// CountFailure is SettleLogin's counting for a wrong password given elsewhere: LimitedError, else it is recorded.
-	CountFailure(ctx context.Context, k AccountKey, address string, at time.Time) error
+	CountFailure(ctx context.Context, k FailureKey, address string, at time.Time) error
 
 	// Refresh finds the family of a token under its session's lock, lets judge decide and carries the verdict out; next becomes the
 	// successor if it is to rotate. An unknown token answers ErrSessionEnded.

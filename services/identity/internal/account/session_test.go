@@ -1,6 +1,7 @@
 package account
 
 import (
+	"errors"
 	"testing"
 	"time"
 )
@@ -74,7 +75,7 @@ func TestTheRefreshLimitEndsWithItsMinute(t *testing.T) {
 	if _, verdict := f.Judge(Client{}, noon.Add(59*time.Second)); verdict != Limit {
 		t.Errorf("one more within the minute: verdict %d, want %d", verdict, Limit)
 	}
-	if got, want := f.limited(noon.Add(59*time.Second)), (LimitedError{"refresh", time.Second}); got != error(want) {
+	if got, want := f.limited(noon.Add(59*time.Second)), (LimitedError{"refresh", time.Second}); !errors.Is(got, want) {
 		t.Errorf("refusal = %v, want %v", got, want)
 	}
 	if _, verdict := f.Judge(Client{}, noon.Add(time.Minute)); verdict != Rotate {

@@ -48,7 +48,7 @@ func (b *beginning) run(ctx context.Context) error {
 			}
 		}
 		if pause(ctx, wait) != nil {
-			return nil // told to stop
+			return nil //nolint:nilerr // told to stop
 		}
 	}
 }

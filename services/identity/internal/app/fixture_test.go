@@ -104,6 +104,8 @@ type fixture struct {
 	log      *output
 	keyring  *signing.Keyring
 	accounts *account.Service
+	store    *postgres.Store
+	world    world
 	cfg      Config
 }
 
@@ -137,6 +139,7 @@ func serve(t *testing.T) *fixture {
 		now: f.clock.now, pause: f.clock.pause, cost: argon2id.Params{MemoryKiB: 8, Passes: 1, Lanes: 1}, listener: listener,
 	}
 	f.accounts, f.keyring = domain(store, w)
+	f.store, f.world = store, w
 	if err := f.keyring.Rotate(t.Context()); err != nil {
 		t.Fatal(err)
 	}

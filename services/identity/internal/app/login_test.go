@@ -293,3 +293,22 @@ func TestNoSecretReachesTheLog(t *testing.T) {
 		}
 	}
 }
+
+func TestALoginReplacesAHashOfOutdatedParameters(t *testing.T) {
+	f := serve(t)
+	stronger := f.world
+	stronger.cost.Passes = 2
+	accounts, _ := domain(f.store, stronger)
+	for range 2 { // the second verifies what the first stored
+		if _, err := accounts.Login(t.Context(), adminEmail, adminPassword, false, account.Client{Address: office}); err != nil {
+			t.Fatal(err)
+		}
+		var hash string
+		if err := f.pool.QueryRow(t.Context(), `SELECT password_hash FROM identity.user_account`).Scan(&hash); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(hash, "$argon2id$v=19$m=8,t=2,p=1$") {
+			t.Errorf("the stored hash has the parameters %s", strings.Split(hash, "$")[3])
+		}
+	}
+}

@@ -24,7 +24,7 @@ type row interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-func failures(ctx context.Context, q row, k account.AccountKey, address string, at time.Time) (account.Failures, error) {
+func failures(ctx context.Context, q row, k account.FailureKey, address string, at time.Time) (account.Failures, error) {
 	var f account.Failures
 	err := q.QueryRow(ctx, countFailures, k[:], address, at.Add(-account.PairWindow), account.FailuresPerPair-1,
 		at.Add(-account.AccountWindow), account.FailuresPerHour).Scan(&f.TenthNewest, &f.OfAccount)
@@ -32,7 +32,7 @@ func failures(ctx context.Context, q row, k account.AccountKey, address string, 
 }
 
 // LoginFailures counts what stands against a login.
-func (s *Store) LoginFailures(ctx context.Context, k account.AccountKey, address string, at time.Time) (account.Failures, error) {
+func (s *Store) LoginFailures(ctx context.Context, k account.FailureKey, address string, at time.Time) (account.Failures, error) {
 	f, err := failures(ctx, s.pool, k, address, at)
 	return f, named("count login failures", err)
 }
@@ -44,7 +44,7 @@ const lockPair = `SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextext
 const insertFailure = `INSERT INTO identity.login_failure (account_hash, address, failed_at) VALUES ($1, $2, $3)`
 
 // admit counts under the pair's lock and refuses when the limit is reached.
-func admit(ctx context.Context, tx pgx.Tx, k account.AccountKey, address string, at time.Time) error {
+func admit(ctx context.Context, tx pgx.Tx, k account.FailureKey, address string, at time.Time) error {
 	if _, err := tx.Exec(ctx, lockPair, address, k[:]); err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func admit(ctx context.Context, tx pgx.Tx, k account.AccountKey, address string,
 }
 
 // CountFailure records a wrong password unless the limit is reached.
-func (s *Store) CountFailure(ctx context.Context, k account.AccountKey, address string, at time.Time) error {
+func (s *Store) CountFailure(ctx context.Context, k account.FailureKey, address string, at time.Time) error {
 	err := pg.InTx(ctx, s.pool, func(tx pgx.Tx) error {
 		if err := admit(ctx, tx, k, address, at); err != nil {
 			return err

@@ -91,19 +91,19 @@ func TestASuccessorIsKeptSealedAndOnlyAsLongAsItIsAnswered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var clear, sealed int
+	var readable, sealed int
 	const count = `SELECT count(*) FILTER (WHERE position($2::bytea IN successor_sealed) > 0), count(successor_sealed)
 		FROM identity.refresh_token WHERE session_id = $1`
-	if err := s.pool.QueryRow(t.Context(), count, session.ID, []byte(second)).Scan(&clear, &sealed); err != nil {
+	if err := s.pool.QueryRow(t.Context(), count, session.ID, []byte(second)).Scan(&readable, &sealed); err != nil {
 		t.Fatal(err)
 	}
-	if clear != 0 || sealed != 1 {
-		t.Errorf("%d successors in clear and %d sealed, want 0 and 1", clear, sealed)
+	if readable != 0 || sealed != 1 {
+		t.Errorf("%d successors in clear and %d sealed, want 0 and 1", readable, sealed)
 	}
 	if _, _, err := refresh(t, s, second, noon.Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.pool.QueryRow(t.Context(), count, session.ID, []byte(second)).Scan(&clear, &sealed); err != nil {
+	if err := s.pool.QueryRow(t.Context(), count, session.ID, []byte(second)).Scan(&readable, &sealed); err != nil {
 		t.Fatal(err)
 	}
 	if sealed != 1 {
@@ -174,7 +174,7 @@ func TestFailuresFromManyAddressesMakeTheAccountSlow(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	key := account.NewAccountKey(string(u.Email))
+	key := account.NewFailureKey(string(u.Email))
 	for at, want := range map[time.Time]bool{noon.Add(time.Minute): true, noon.Add(account.AccountWindow): false} {
 		f, err := s.LoginFailures(t.Context(), key, "203.0.113.7", at)
 		if err != nil || f.Slow() != want || f.Wait(at) != 0 {

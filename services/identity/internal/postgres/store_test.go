@@ -72,7 +72,7 @@ func begin(t *testing.T, s *Store, u account.User) (account.Session, account.Ref
 
 func attempt(u account.User, at time.Time) account.Attempt {
 	return account.Attempt{
-		Account: account.NewAccountKey(string(u.Email)), From: account.Client{Address: "203.0.113.7", UserAgent: "test"}, At: at,
+		Account: account.NewFailureKey(string(u.Email)), From: account.Client{Address: "203.0.113.7", UserAgent: "test"}, At: at,
 		Session: &account.Session{
 			ID: uuid.Must(uuid.NewV7()).String(), UserID: u.ID, CreatedAt: at, ExpiresAt: at.Add(time.Hour), RefreshWindowAt: at,
 			Client: account.Client{Address: "203.0.113.7", UserAgent: "test"},
