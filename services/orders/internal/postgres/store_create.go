@@ -82,12 +82,6 @@ var insertOrder = `
 	VALUES ($1, (SELECT c.id FROM orders.customer c WHERE c.phone_e164 = $2), ` +
 	joined(made, func(n int, c column) string { return fmt.Sprintf("$%d::%s", n+2, c.sqlType) }) + `)`
 
-const insertItems = `
-	INSERT INTO orders.order_item (order_id, line, upstream_line_id, upstream_product_id, sku, title, quantity, unit_price)
-	SELECT $1, r.line, r.upstream_line_id, r.upstream_product_id, r.sku, r.title, r.quantity, r.unit_price
-	FROM unnest($2::smallint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::integer[], $8::bigint[])
-		AS r(line, upstream_line_id, upstream_product_id, sku, title, quantity, unit_price)`
-
 // referencePrefix begins the reference of an order made by hand.
 const referencePrefix = "MAN"
 
@@ -105,8 +99,8 @@ func insert(ctx context.Context, tx pgx.Tx, o *order.Order) (int64, error) {
 		return 0, fmt.Errorf("insert an order: %w", err)
 	}
 	var lines lineArrays
-	lines.add(0, o.Items)
-	if _, err := tx.Exec(ctx, insertItems, append([]any{o.ID}, lines.args()...)...); err != nil {
+	lines.add(o.ID, o.Items)
+	if _, err := tx.Exec(ctx, insertItems, lines.args()...); err != nil {
 		return 0, fmt.Errorf("insert the items of order %d: %w", o.ID, err)
 	}
 	return o.ID, nil

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/libertaphonix/libertaphonix/kit/obs"
 	"github.com/libertaphonix/libertaphonix/kit/pg"
@@ -99,24 +100,43 @@ func ingest(ctx context.Context, tx pgx.Tx, storeID string, rows []*order.Row, j
 		return nil, err
 	}
 	decisions := make([]order.Decision, len(rows))
-	var w ingestWrite
+	var news []*order.Decision
 	for n, row := range rows {
 		decisions[n] = judge(stored[row.UpstreamID], row)
-		w.add(&decisions[n])
-	}
-	if w.empty() {
-		return decisions, nil
-	}
-	ids, err := w.send(ctx, tx, storeID)
-	if err != nil {
-		return nil, err
-	}
-	for n := range decisions {
 		if decisions[n].Outcome == order.Created {
-			decisions[n].OrderID = ids[decisions[n].Row.UpstreamID]
+			news = append(news, &decisions[n])
 		}
 	}
-	return decisions, nil
+	if err := number(ctx, tx, news); err != nil {
+		return nil, err
+	}
+	var w ingestWrite
+	for n := range decisions {
+		w.add(&decisions[n])
+	}
+	return decisions, w.send(ctx, tx)
+}
+
+const nextOrderIDs = `SELECT nextval(pg_get_serial_sequence('orders.sales_order', 'id')) FROM generate_series(1, $1)`
+
+// number gives the new orders their ids before they are written, so that no statement has to find them by their identity: a
+// join of a hundred rows with a store's whole history is what a planner without statistics makes of that.
+func number(ctx context.Context, tx pgx.Tx, news []*order.Decision) error {
+	if len(news) == 0 {
+		return nil
+	}
+	rows, err := tx.Query(ctx, nextOrderIDs, len(news))
+	if err != nil {
+		return fmt.Errorf("take order ids: %w", err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return fmt.Errorf("take order ids: %w", err)
+	}
+	for n, d := range news {
+		d.OrderID, d.Order.ID, d.Entry.OrderID = ids[n], ids[n], ids[n]
+	}
+	return nil
 }
 
 // lockStoredOrders takes the first locks of an ingest: the rows sort before they are locked, so every writer waits in the
@@ -156,8 +176,7 @@ func lockStored(ctx context.Context, tx pgx.Tx, storeID string, rows []*order.Ro
 	return stored, nil
 }
 
-// The statements of one ingest, sent in one round trip. Later ones find the ids of orders that earlier ones made by their
-// identity.
+// The statements of one ingest, sent in one round trip.
 const insertCustomers = `
 	INSERT INTO orders.customer (phone_e164, full_name)
 	SELECT r.phone_e164, r.full_name
@@ -166,13 +185,13 @@ const insertCustomers = `
 	ON CONFLICT ON CONSTRAINT customer_phone_e164_key DO NOTHING`
 
 var insertOrders = `
-	INSERT INTO orders.sales_order (customer_id, ` + names(madeSet) + `)
-	SELECT c.id, ` + joined(madeSet, func(_ int, c column) string { return "r." + c.name }) + `
-	FROM unnest(` + arrays(madeSet, 1) + `) WITH ORDINALITY AS r(` + names(madeSet) + `, n)
-	LEFT JOIN orders.customer c ON c.phone_e164 = r.phone_e164
+	INSERT INTO orders.sales_order (id, customer_id, ` + names(madeSet) + `)
+	OVERRIDING SYSTEM VALUE
+	SELECT r.id, (SELECT c.id FROM orders.customer c WHERE c.phone_e164 = r.phone_e164), ` +
+	joined(madeSet, func(_ int, c column) string { return "r." + c.name }) + `
+	FROM unnest($1::bigint[], ` + arrays(madeSet, 2) + `) WITH ORDINALITY AS r(id, ` + names(madeSet) + `, n)
 	ORDER BY r.n
-	ON CONFLICT ON CONSTRAINT sales_order_store_upstream_key DO NOTHING
-	RETURNING upstream_id, id`
+	ON CONFLICT ON CONSTRAINT sales_order_store_upstream_key DO NOTHING`
 
 var updateOrders = `
 	UPDATE orders.sales_order o SET updated_at = now(),
@@ -183,35 +202,32 @@ var updateOrders = `
 
 const deleteItems = `DELETE FROM orders.order_item WHERE order_id = ANY($1::bigint[])`
 
-const insertItemsByUpstream = `
+const insertItems = `
 	INSERT INTO orders.order_item (order_id, line, upstream_line_id, upstream_product_id, sku, title, quantity, unit_price)
-	SELECT o.id, r.line, r.upstream_line_id, r.upstream_product_id, r.sku, r.title, r.quantity, r.unit_price
-	FROM unnest($2::bigint[], $3::smallint[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::integer[], $9::bigint[])
-		AS r(upstream_id, line, upstream_line_id, upstream_product_id, sku, title, quantity, unit_price)
-	JOIN orders.sales_order o ON o.store_id = $1 AND o.upstream_id = r.upstream_id`
+	SELECT r.order_id, r.line, r.upstream_line_id, r.upstream_product_id, r.sku, r.title, r.quantity, r.unit_price
+	FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::integer[], $8::bigint[])
+		AS r(order_id, line, upstream_line_id, upstream_product_id, sku, title, quantity, unit_price)`
 
 const upsertRaw = `
 	INSERT INTO orders.order_raw (order_id, payload)
-	SELECT o.id, r.payload
-	FROM unnest($2::bigint[], $3::bytea[]) AS r(upstream_id, payload)
-	JOIN orders.sales_order o ON o.store_id = $1 AND o.upstream_id = r.upstream_id
+	SELECT r.order_id, r.payload FROM unnest($1::bigint[], $2::bytea[]) AS r(order_id, payload)
 	ON CONFLICT ON CONSTRAINT order_raw_pkey DO UPDATE SET payload = EXCLUDED.payload`
 
 const insertHistory = `
 	INSERT INTO orders.order_history (order_id, kind, source, trigger, status_before, status_after, before, after, request_id)
-	SELECT o.id, r.kind, $2, $3, r.status_before, r.status_after, r.before::jsonb, r.after::jsonb, $4
-	FROM unnest($5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[])
-		AS r(upstream_id, kind, status_before, status_after, before, after)
-	JOIN orders.sales_order o ON o.store_id = $1 AND o.upstream_id = r.upstream_id`
+	SELECT r.order_id, r.kind, $1, $2, r.status_before, r.status_after, r.before::jsonb, r.after::jsonb, $3
+	FROM unnest($4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[])
+		AS r(order_id, kind, status_before, status_after, before, after)`
 
 // ingestWrite gathers what a batch writes, in the order of its rows.
 type ingestWrite struct {
 	news, changed []*order.Order
-	updatedIDs    []int64
+	newIDs        []int64
+	changedIDs    []int64
 	phones, named []string // customers, sorted by telephone because the rows are
 	itemsOf       []int64  // stored orders whose items are replaced
 	lines         lineArrays
-	upstream      []int64 // of every row written
+	written       []int64 // ids of every order written
 	raw           [][]byte
 	source        order.Source
 	trigger       order.Trigger
@@ -221,15 +237,13 @@ type ingestWrite struct {
 	before, after []string
 }
 
-func (w *ingestWrite) empty() bool { return len(w.upstream) == 0 }
-
 func (w *ingestWrite) add(d *order.Decision) {
 	o := d.Order
 	switch d.Outcome {
 	case order.Created:
-		w.news = append(w.news, o)
+		w.news, w.newIDs = append(w.news, o), append(w.newIDs, o.ID)
 	case order.Updated:
-		w.changed, w.updatedIDs = append(w.changed, o), append(w.updatedIDs, o.ID)
+		w.changed, w.changedIDs = append(w.changed, o), append(w.changedIDs, o.ID)
 		if d.ItemsChanged {
 			w.itemsOf = append(w.itemsOf, o.ID)
 		}
@@ -240,53 +254,50 @@ func (w *ingestWrite) add(d *order.Decision) {
 		w.phones, w.named = append(w.phones, o.PhoneE164), append(w.named, o.FullName)
 	}
 	if d.ItemsChanged {
-		w.lines.add(o.UpstreamID, o.Items)
+		w.lines.add(o.ID, o.Items)
 	}
-	w.upstream, w.raw = append(w.upstream, o.UpstreamID), append(w.raw, append([]byte{}, d.Row.Raw...))
+	w.written, w.raw = append(w.written, o.ID), append(w.raw, append([]byte{}, d.Row.Raw...))
 	w.source, w.trigger = d.Entry.Source, d.Entry.Trigger
 	w.kinds = append(w.kinds, string(d.Entry.Kind))
 	w.statusBefore, w.statusAfter = append(w.statusBefore, string(d.Entry.StatusBefore)), append(w.statusAfter, string(d.Entry.StatusAfter))
 	w.before, w.after = append(w.before, object(d.Entry.Before)), append(w.after, object(d.Entry.After))
 }
 
-// send writes everything in one round trip and answers the ids of the new orders by their upstream ids.
-func (w *ingestWrite) send(ctx context.Context, tx pgx.Tx, storeID string) (map[int64]int64, error) {
-	ids := make(map[int64]int64, len(w.news))
+// send writes everything in one round trip.
+func (w *ingestWrite) send(ctx context.Context, tx pgx.Tx) error {
+	if len(w.written) == 0 {
+		return nil
+	}
 	var batch pgx.Batch
 	if len(w.phones) > 0 {
 		batch.Queue(insertCustomers, w.phones, w.named)
 	}
 	if len(w.news) > 0 {
-		batch.Queue(insertOrders, perColumn(madeSet, w.news)...).Query(func(rows pgx.Rows) error {
-			var upstreamID, id int64
-			_, err := pgx.ForEachRow(rows, []any{&upstreamID, &id}, func() error {
-				ids[upstreamID] = id
-				return nil
-			})
-			if err == nil && len(ids) < len(w.news) {
+		batch.Queue(insertOrders, append([]any{w.newIDs}, perColumn(madeSet, w.news)...)...).Exec(func(inserted pgconn.CommandTag) error {
+			if inserted.RowsAffected() < int64(len(w.news)) {
 				return errOvertaken
 			}
-			return err
+			return nil
 		})
 	}
 	if len(w.changed) > 0 {
-		batch.Queue(updateOrders, append([]any{w.updatedIDs}, perColumn(keptSet, w.changed)...)...)
+		batch.Queue(updateOrders, append([]any{w.changedIDs}, perColumn(keptSet, w.changed)...)...)
 	}
 	if len(w.itemsOf) > 0 {
 		batch.Queue(deleteItems, w.itemsOf)
 	}
 	if w.lines.len() > 0 {
-		batch.Queue(insertItemsByUpstream, append([]any{storeID, w.lines.upstream}, w.lines.args()...)...)
+		batch.Queue(insertItems, w.lines.args()...)
 	}
-	batch.Queue(upsertRaw, storeID, w.upstream, w.raw)
-	batch.Queue(insertHistory, storeID, string(w.source), string(w.trigger), obs.RequestID(ctx),
-		w.upstream, w.kinds, w.statusBefore, w.statusAfter, w.before, w.after)
-	return ids, tx.SendBatch(ctx, &batch).Close()
+	batch.Queue(upsertRaw, w.written, w.raw)
+	batch.Queue(insertHistory, string(w.source), string(w.trigger), obs.RequestID(ctx),
+		w.written, w.kinds, w.statusBefore, w.statusAfter, w.before, w.after)
+	return tx.SendBatch(ctx, &batch).Close()
 }
 
 // lineArrays is items as arrays for unnest.
 type lineArrays struct {
-	upstream []int64
+	order    []int64
 	line     []int16
 	lineID   []*int64
 	product  []string
@@ -298,13 +309,13 @@ type lineArrays struct {
 
 func (l *lineArrays) len() int { return len(l.line) }
 
-func (l *lineArrays) add(upstreamID int64, items []order.Item) {
+func (l *lineArrays) add(orderID int64, items []order.Item) {
 	for n, item := range items {
 		var lineID *int64
 		if item.UpstreamLineID != 0 {
 			lineID = &item.UpstreamLineID
 		}
-		l.upstream = append(l.upstream, upstreamID)
+		l.order = append(l.order, orderID)
 		l.line = append(l.line, int16(n+1))                   //nolint:gosec // G115: an order has at most 200 lines
 		l.quantity = append(l.quantity, int32(item.Quantity)) //nolint:gosec // G115: checked to be at most 100,000
 		l.lineID, l.price = append(l.lineID, lineID), append(l.price, item.UnitPrice)
@@ -313,7 +324,7 @@ func (l *lineArrays) add(upstreamID int64, items []order.Item) {
 }
 
 func (l *lineArrays) args() []any {
-	return []any{l.line, l.lineID, l.product, l.sku, l.title, l.quantity, l.price}
+	return []any{l.order, l.line, l.lineID, l.product, l.sku, l.title, l.quantity, l.price}
 }
 
 const countOrders = `SELECT count(*) FROM (SELECT FROM orders.sales_order WHERE store_id = $1 LIMIT $2) counted`
