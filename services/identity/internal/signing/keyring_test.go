@@ -74,7 +74,7 @@ func TestAPrivateKeyIsNotPrinted(t *testing.T) {
 	}
 	k := s.set[0]
 	printed := fmt.Sprintf("%v %+v %#v %s", k, k, k, k) + k.LogValue().String()
-	if strings.Contains(printed, fmt.Sprint([]byte(k.Private))) || strings.Count(printed, k.ID) != 5 {
+	if strings.Contains(printed, fmt.Sprintf("%d", k.Private)) || strings.Count(printed, k.ID) != 5 {
 		t.Errorf("printed: %s", printed)
 	}
 }
