@@ -23,6 +23,10 @@ const (
 	// firstKeysEvery applies as long as there is no key at all, when nothing can be verified and waiting helps nobody.
 	firstKeysEvery = time.Second
 
+	// firstKeysWait is how long a request waits for the first key of all. Services start in any order: the first second of a service whose
+	// identity is a moment late should cost its callers that moment, and not an error.
+	firstKeysWait = 2 * time.Second
+
 	// fetchTimeout is how long the request that finds no key waits for identity before it is answered.
 	fetchTimeout = 5 * time.Second
 )
@@ -82,17 +86,33 @@ func (k *Keys) Find(ctx context.Context, kid string) (ed25519.PublicKey, error) 
 	if key, ok := k.lookup(kid); ok {
 		return key, nil
 	}
-	var failed error
-	if k.mayTry() {
-		failed = k.Refresh(ctx)
-		if key, ok := k.lookup(kid); ok {
-			return key, nil
-		}
+	failed := k.look(ctx)
+	if key, ok := k.lookup(kid); ok {
+		return key, nil
 	}
 	if k.empty() {
 		return nil, &Refusal{Reason: KeysUnavailable, Cause: failed}
 	}
 	return nil, invalid(FlawKey, failed)
+}
+
+// look asks identity for keys, if it may be asked again; while there is no key at all it goes on asking for firstKeysWait.
+func (k *Keys) look(ctx context.Context) (failed error) {
+	ctx, cancel := context.WithTimeout(ctx, firstKeysWait)
+	defer cancel()
+	for {
+		if k.mayTry() {
+			failed = k.Refresh(ctx)
+		}
+		if !k.empty() {
+			return failed
+		}
+		select {
+		case <-ctx.Done():
+			return failed
+		case <-time.After(firstKeysEvery / 4):
+		}
+	}
 }
 
 // Refresh reads the published keys now, and the stored ones if that fails before any key is known. Callers that come
