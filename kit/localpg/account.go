@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"syscall"
 )
 
 // account is who the server runs as. PostgreSQL refuses to run as root, so root (in a
@@ -80,18 +79,6 @@ func (a *account) reach(dir string) {
 			return
 		}
 	}
-}
-
-// attributes puts the child into a process group of its own, so that Ctrl-C in a
-// terminal reaches the parent alone and the stop stays ordered, and has the kernel end
-// it (SIGQUIT: immediate shutdown) when the parent dies.
-func (a account) attributes() *syscall.SysProcAttr {
-	attr := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGQUIT}
-	if a.drop {
-		attr.Credential = &syscall.Credential{Uid: a.uid, Gid: a.gid}
-		attr.AmbientCaps = a.ambient
-	}
-	return attr
 }
 
 // environ is little on purpose: the operator's PG* variables and locale must not

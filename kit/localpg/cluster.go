@@ -84,9 +84,14 @@ func initialise(ctx context.Context, bin, data string, a account, fsync bool) er
 	cmd := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), args...)
 	cmd.Dir, cmd.Env = "/", a.environ() // "/": the child changes folder before it holds any capability
 	cmd.SysProcAttr = a.attributes()
-	cmd.SysProcAttr.Pdeathsig = 0 // short-lived, and started from any thread
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("initdb in %s: %w\n%s", data, err, strings.TrimSpace(string(out)))
+	var out strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &out
+	p, err := launch(cmd) // from a thread that stays: see there
+	if err != nil {
+		return fmt.Errorf("initdb in %s: %w", data, err)
+	}
+	if <-p.done; p.err != nil {
+		return fmt.Errorf("initdb in %s: %w\n%s", data, p.err, strings.TrimSpace(out.String()))
 	}
 	return os.Rename(aside, data)
 }

@@ -146,7 +146,7 @@ func (s *Server) start(ctx context.Context, bin, data string, args []string, a a
 		return err
 	}
 	cmd := exec.Command(filepath.Join(bin, "postgres"), args...) // not CommandContext: it lives longer than the start
-	cmd.Dir, cmd.Env = "/", a.environ() // "/": the child changes folder before it holds any capability
+	cmd.Dir, cmd.Env = "/", a.environ()                          // "/": the child changes folder before it holds any capability
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = a.attributes()
 	if s.process, err = launch(cmd); err != nil {

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/libertaphonix/libertaphonix/kit/run"
@@ -76,10 +77,30 @@ func (d *Database) Ready(ctx context.Context) error {
 		}
 		return errors.New("the schema is not migrated yet")
 	}
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
-	defer cancel()
-	if err := d.Ping(ctx); err != nil {
+	if err := d.answers(ctx); err != nil {
 		return fmt.Errorf("the database does not answer: %w", err)
 	}
 	return nil
+}
+
+// pingTimeout is how long readiness waits for a connection of the pool.
+const pingTimeout = time.Second
+
+// answers asks over the pool, and when no connection of it is free in time, over one
+// of its own: a busy service must not be taken for one that lost its database, and a
+// hanging database must not be taken for work.
+func (d *Database) answers(ctx context.Context) error {
+	quick, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	err := d.Ping(quick)
+	if err == nil || quick.Err() == nil || ctx.Err() != nil {
+		return err
+	}
+	own, cancelOwn := context.WithTimeout(ctx, connectTimeout-pingTimeout)
+	defer cancelOwn()
+	conn, err := pgx.ConnectConfig(own, d.Config().ConnConfig)
+	if err != nil {
+		return err
+	}
+	return errors.Join(conn.Ping(own), conn.Close(own))
 }

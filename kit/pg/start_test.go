@@ -93,6 +93,25 @@ func TestAProcessStartsWhileItsDatabaseIsDownAndFollowsItThroughACrash(t *testin
 	}
 }
 
+func TestABusyPoolIsNotTakenForADatabaseThatIsDown(t *testing.T) {
+	url := pgtest.New(t, nil).Config().ConnString()
+	var g run.Group
+	defer func() { _ = g.Stop() }()
+	db, err := pg.Start(t.Context(), &g, pg.Options{URL: conf.Secret(url), Schema: "example", MaxConns: 1, Log: quiet}, pg.KitMigrations)
+	if err != nil {
+		t.Fatal(err)
+	}
+	awaitReady(t, db, true)
+	only, err := db.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer only.Release()
+	if err := db.Ready(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAStopEndsTheWaitForADatabaseThatIsDown(t *testing.T) {
 	var g run.Group
 	_, err := pg.Start(t.Context(), &g, pg.Options{URL: "postgres://u@127.0.0.1:1/shop", Schema: "example", Log: quiet}, pg.KitMigrations)

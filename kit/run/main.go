@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"runtime"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/libertaphonix/libertaphonix/kit/conf"
+	"github.com/libertaphonix/libertaphonix/kit/internal/jsonlog"
 	"github.com/libertaphonix/libertaphonix/kit/internal/keyset"
 )
 
@@ -109,8 +111,9 @@ func execute[C any](p Program[C], proc process) int {
 		_, _ = fmt.Fprintf(proc.stderr, "%s: %v\n", p.Name, err)
 		return exitUsage
 	}
+	log := jsonlog.New(proc.stderr, p.Name, VersionText(), slog.LevelInfo)
 	for _, w := range warnings {
-		_, _ = fmt.Fprintf(proc.stderr, "%s: warning: %s\n", p.Name, w)
+		log.Warn(w.Text, "variable", w.Variable)
 	}
 	switch {
 	case *check:
@@ -118,6 +121,6 @@ func execute[C any](p Program[C], proc process) int {
 	case *migrate:
 		return once(proc, p.Name, "migrate", 0, cfg, p.Migrate)
 	default:
-		return serve(p, cfg, proc)
+		return serve(p, cfg, proc, log)
 	}
 }

@@ -3,15 +3,13 @@ package run
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"time"
-
-	"github.com/libertaphonix/libertaphonix/kit/internal/jsonlog"
 )
 
 // serve starts the program and stays until a signal or a failure.
-func serve[C any](p Program[C], cfg C, proc process) int {
-	log := jsonlog.New(proc.stderr, p.Name, VersionText(), 0)
+func serve[C any](p Program[C], cfg C, proc process, log *slog.Logger) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	g := &Group{}
