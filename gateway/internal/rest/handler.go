@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -83,6 +84,23 @@ func (h *handler) layers() []layer {
 
 // New makes the HTTP face of the given services.
 func New(o Options) (http.Handler, error) {
+	h, err := newHandler(o)
+	if err != nil {
+		return nil, err
+	}
+	return h.chain(), nil
+}
+
+// chain puts the layers around the router.
+func (h *handler) chain() http.Handler {
+	var chain http.Handler = h.router
+	for _, l := range slices.Backward(h.layers()) {
+		chain = l.wrap(chain)
+	}
+	return chain
+}
+
+func newHandler(o Options) (*handler, error) {
 	h := &handler{proxies: o.TrustedProxies, backends: o.Backends, ready: o.Ready, version: o.Version, started: o.Now(), now: o.Now}
 	var err error
 	if h.origin, err = newOrigin(o.PublicBaseURL); err != nil {
@@ -97,15 +115,7 @@ func New(o Options) (http.Handler, error) {
 	if h.pages, err = newPages(o.Version, h.origin.public); err != nil {
 		return nil, err
 	}
-	if err := h.route(); err != nil {
-		return nil, err
-	}
-	var chain http.Handler = h.router
-	layers := h.layers()
-	for i := len(layers) - 1; i >= 0; i-- {
-		chain = layers[i].wrap(chain)
-	}
-	return chain, nil
+	return h, h.route()
 }
 
 // own is a path that the gateway answers itself.

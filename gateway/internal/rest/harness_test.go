@@ -199,6 +199,7 @@ type suite struct {
 	log      *bytes.Buffer
 	metrics  *prometheus.Registry
 	clock    *clock
+	handler  *handler
 	door     http.Handler
 }
 
@@ -257,8 +258,9 @@ func newSuite(t *testing.T, change ...func(*Options)) *suite {
 	for _, f := range change {
 		f(&o)
 	}
-	s.door, err = New(o)
+	s.handler, err = newHandler(o)
 	must(t, err)
+	s.door = s.handler.chain()
 	return s
 }
 
