@@ -5,7 +5,9 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -196,7 +198,7 @@ func (w *world) sync(ids ...string) map[string]*ecosyncv1.Pass {
 	for {
 		p, err := stream.Recv()
 		if err != nil {
-			if err.Error() != "EOF" {
+			if !errors.Is(err, io.EOF) {
 				w.Fatal(err)
 			}
 			return last

@@ -127,7 +127,7 @@ func (r *reader) items(raw json.RawMessage) []shop.Item {
 			ProductID: r.text(at("product_id"), w.ProductID),
 			SKU:       r.text(at("sku"), w.SKU),
 			Title:     r.text(at("title"), w.Title),
-			Quantity:  int32(quantity),
+			Quantity:  int32(quantity), //nolint:gosec // G115: checked above; a row with a problem is not used
 			UnitPrice: r.money(at("selling_price"), w.SellingPrice),
 		})
 	}

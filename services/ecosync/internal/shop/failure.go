@@ -34,11 +34,12 @@ func FailureOf(err error) Failure {
 		return AnswerInvalid
 	case Blocked:
 		return AddressRefused
+	default:
+		if err == nil {
+			return NoFailure
+		}
+		return Internal
 	}
-	if err == nil {
-		return NoFailure
-	}
-	return Internal
 }
 
 // Advice says what happened and what to do about it, in words of ours: the

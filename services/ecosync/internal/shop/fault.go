@@ -85,8 +85,9 @@ func (f *Fault) Transient() bool {
 		// WrongShape is among them because a load balancer in trouble answers
 		// 200 with HTML; the number of tries is bounded anyway.
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // ClassOf gives the class of an error of this package, and "" for any other.

@@ -97,7 +97,9 @@ type Token string
 // Reveal gives the token itself; only the client and the vault may ask.
 func (t Token) Reveal() string { return string(t) }
 
-func (Token) String() string   { return "***" }
+func (Token) String() string { return "***" }
+
+// GoString keeps the token out of %#v.
 func (Token) GoString() string { return "***" }
 
 // MarshalText keeps the token out of JSON and structured logs.

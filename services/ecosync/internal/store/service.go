@@ -2,99 +2,13 @@ package store
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
 	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/shop"
 	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/statemap"
 )
-
-// Repository keeps stores. Every write is one transaction together with its
-// audit event and raises Store.Version.
-type Repository interface {
-	// Insert saves a new store with version 1 of the state map. A repeated
-	// request id answers the store that the first call made. Errors:
-	// ErrIdentifierTaken, ErrTokenInUse.
-	Insert(ctx context.Context, s Store, token Sealed, states []statemap.Entry, r Request) (Store, error)
-	// Store reads one. Error: ErrNotFound.
-	Store(ctx context.Context, id string) (Store, error)
-	// Stores lists by identifier, those after the given one.
-	Stores(ctx context.Context, f Filter) ([]Store, error)
-	// Replace writes the settings where the stored version is s.Version, and the
-	// token when one is given. Errors: ErrNotFound, ErrStale, ErrTokenInUse.
-	Replace(ctx context.Context, s Store, token *Sealed, r Request) (Store, error)
-	// SetPaused pauses, or resumes with an empty reason. To repeat it writes
-	// nothing. Error: ErrNotFound.
-	SetPaused(ctx context.Context, id, reason string, r Request) (Store, error)
-	// Delete removes the store with its passes and quarantine; the audit stays.
-	// Errors: ErrNotFound, ErrBusy while a pass over it is running.
-	Delete(ctx context.Context, id string, r Request) error
-	// StateMap reads the present map. Error: ErrNotFound.
-	StateMap(ctx context.Context, id string) (statemap.Map, error)
-	// UnknownStates lists the states that no entry covers, most frequent first.
-	UnknownStates(ctx context.Context, id string) ([]UnknownState, error)
-}
-
-// Request is who asks and why, for the audit; the person comes from the
-// context.
-type Request struct {
-	// Action names the RPC.
-	Action string
-	Reason string
-	// ID makes a repeated creation answer the first one's store; may be empty.
-	ID string
-	// Hash is of the request's content: the same ID with another content is
-	// refused.
-	Hash []byte
-}
-
-// Filter of a list.
-type Filter struct {
-	// States empty means all.
-	States []State
-	// After is the identifier of the last row of the page before.
-	After string
-	Limit int
-}
-
-// UnknownState is a state met that no entry of the map covers.
-type UnknownState struct {
-	State       string
-	Rows        int64
-	FirstSeenAt time.Time
-	LastSeenAt  time.Time
-}
-
-// Vault seals tokens and opens them.
-type Vault interface {
-	// Seal binds a token to one store and one version.
-	Seal(ctx context.Context, storeID string, version int64, token shop.Token) (Sealed, error)
-	// Open gives the token that the stored row names.
-	Open(ctx context.Context, storeID string, version int64) (shop.Token, error)
-}
-
-// Shops asks a shop. Errors are *shop.Fault.
-type Shops interface {
-	// Probe reads the first rows of the listing.
-	Probe(ctx context.Context, a shop.Access) (shop.Page, error)
-	// Order reads one order; class NotFound when the shop says in JSON that
-	// there is none.
-	Order(ctx context.Context, a shop.Access, id int64) (shop.Row, error)
-}
-
-// Orders is what must be known of a store's orders before it is changed.
-type Orders interface {
-	// Describe counts and names some of them. Error: ErrOrdersUnavailable.
-	Describe(ctx context.Context, storeID string) (Known, error)
-}
-
-// Known is what the orders service holds of a store.
-type Known struct {
-	// Count stops at 10,001.
-	Count int64
-	// References by the shop's id, of the newest orders.
-	References map[int64]string
-}
 
 // Service is the use-cases of an administrator.
 type Service struct {
@@ -237,82 +151,6 @@ func (s *Service) apply(stored Store, c Change) (Store, error) {
 	return changed, nil
 }
 
-// check asks orders and the shop whether the changed store is still the same
-// shop.
-func (s *Service) check(ctx context.Context, stored, changed Store, fresh *shop.Token, moved bool) error {
-	zone, err := loadZone(changed.TimeZone)
-	if err != nil {
-		return err
-	}
-	known, err := s.orders.Describe(ctx, stored.ID)
-	if err != nil {
-		return err
-	}
-	if known.Count > 0 && changed.TimeZone != stored.TimeZone {
-		return ErrZoneFixed
-	}
-	if !moved {
-		return nil
-	}
-	access := shop.Access{BaseURL: changed.BaseURL, Zone: zone}
-	if fresh != nil {
-		access.Token = *fresh
-	} else if access.Token, err = s.vault.Open(ctx, stored.ID, stored.Credential.Version); err != nil {
-		return err
-	}
-	page, err := s.probe(ctx, access)
-	if err != nil {
-		return err
-	}
-	if known.Count == 0 {
-		return nil
-	}
-	return s.sameShop(ctx, access, page, known)
-}
-
-// sameShop wants one known id with its known reference as a proof, and takes
-// one with another reference as the disproof. The page of the probe is asked
-// first; when it shows none of the known ids, some are read singly. A shop that
-// knows none of them is another shop.
-func (s *Service) sameShop(ctx context.Context, a shop.Access, page shop.Page, known Known) error {
-	proved := false
-	for _, row := range page.Rows {
-		if row.Order == nil {
-			continue
-		}
-		if reference, ok := known.References[row.Order.ID]; ok {
-			if reference != row.Order.Reference {
-				return ErrOtherShop
-			}
-			proved = true
-		}
-	}
-	const few = 3 // more would spend the shop's quota on an unlikely case
-	asked := 0
-	for id, reference := range known.References {
-		if proved || asked == few {
-			break
-		}
-		asked++
-		row, err := s.shops.Order(ctx, a, id)
-		switch {
-		case shop.ClassOf(err) == shop.NotFound:
-			continue // deleted in the shop, or another shop; the next one tells
-		case err != nil:
-			return connectionError(ctx, err)
-		case row.Order == nil:
-			continue
-		case row.Order.Reference != reference:
-			return ErrOtherShop
-		}
-		proved = true
-	}
-	if !proved {
-		return ErrOtherShop
-	}
-	return nil
-}
-
 // probe asks the shop for a page; its fault becomes a refusal to save.
 func (s *Service) probe(ctx context.Context, a shop.Access) (shop.Page, error) {
 	page, err := s.shops.Probe(ctx, a)
@@ -389,7 +227,8 @@ func (s *Service) Test(ctx context.Context, id string) (*ConnectionError, error)
 		return nil, err
 	}
 	_, err = s.probe(ctx, shop.Access{BaseURL: stored.BaseURL, Token: token, Zone: zone})
-	if failed, ok := err.(*ConnectionError); ok {
+	var failed *ConnectionError
+	if errors.As(err, &failed) {
 		return failed, nil
 	}
 	return nil, err

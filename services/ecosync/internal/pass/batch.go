@@ -1,0 +1,147 @@
+package pass
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/shop"
+)
+
+// write hands the rows over in batches, each with its checkpoint, in page
+// order. news counts what orders created and updated.
+func (r *run) write(ctx context.Context, page shop.Page, cursor string, rows []shop.Row) (news int64, err error) {
+	for batch := range slices.Chunk(rows, r.engine.config.BatchSize) {
+		if ctx.Err() != nil {
+			return news, context.Cause(ctx)
+		}
+		// A batch that was begun is brought to its checkpoint: cancelling ends
+		// a pass between two batches.
+		whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), batchTime)
+		fresh, err := r.writeBatch(whole, page, cursor, batch)
+		cancel()
+		news += fresh
+		if err != nil {
+			return news, err
+		}
+	}
+	return news, nil
+}
+
+func (r *run) writeBatch(ctx context.Context, page shop.Page, cursor string, rows []shop.Row) (news int64, err error) {
+	batch := Batch{StoreID: r.store.ID, Source: Live, MapVersion: r.ticket.States.Version}
+	point := Checkpoint{Cursor: cursor, Unknown: map[string]int64{}}
+	unknown := make([]bool, 0, len(rows))
+	for _, row := range rows {
+		if row.Problem != nil {
+			point.Quarantine = append(point.Quarantine, Quarantined{Problem: *row.Problem, Raw: row.Raw})
+			continue
+		}
+		meaning, known := r.ticket.States.Meaning(row.Order.State)
+		unknown = append(unknown, !known)
+		batch.Rows = append(batch.Rows, Observation{
+			Order: row.Order, Meaning: meaning, ObservedAt: page.SentAt, Raw: row.Raw,
+		})
+		if !row.Order.UpdatedAt.IsZero() {
+			point.Last = row.Order.Key()
+		}
+	}
+	outcomes, err := r.ingest(ctx, batch)
+	if err != nil {
+		return 0, err
+	}
+	counts := r.counts()
+	counts.Rows += int64(len(rows))
+	for i, outcome := range outcomes {
+		seen := batch.Rows[i]
+		if outcome.Verdict == Rejected {
+			point.Quarantine = append(point.Quarantine, rejected(seen, outcome))
+			if outcome.Reason == IdentityMismatch {
+				r.mismatches++
+			}
+			continue
+		}
+		point.Settled = append(point.Settled, outcome.UpstreamID)
+		if outcome.BecameReady {
+			counts.BecameReady++
+		}
+		if written := counts.add(outcome.Verdict); written {
+			news++
+			if unknown[i] {
+				point.Unknown[seen.Order.State]++
+				counts.UnknownStates++
+			}
+		}
+	}
+	counts.Quarantined += int64(len(point.Quarantine))
+	for _, p := range shop.Prefixes(rows) {
+		if !slices.Contains(r.store.ReferencePrefixes, p) {
+			point.Prefixes = append(point.Prefixes, p)
+		}
+	}
+	// Requests are counted by the fetcher beside us, so they are read last.
+	counts.Requests, counts.Pages = r.counts().Requests, r.counts().Pages
+	point.Counts = counts
+	if err := r.engine.journal.Checkpoint(ctx, r.ticket, point); err != nil {
+		return news, err
+	}
+	r.store.ReferencePrefixes = append(slices.Clone(r.store.ReferencePrefixes), point.Prefixes...)
+	r.note(func(p *Pass) {
+		counts.Requests = p.Counts.Requests
+		p.Counts = counts
+	})
+	if r.mismatches >= maxMismatches {
+		return news, errOtherShop
+	}
+	return news, nil
+}
+
+// ingest repeats a call that orders could not answer: it changes nothing the
+// second time.
+func (r *run) ingest(ctx context.Context, batch Batch) ([]Outcome, error) {
+	if len(batch.Rows) == 0 {
+		return nil, nil
+	}
+	backOff := firstPause
+	for failures := 1; ; failures++ {
+		outcomes, err := r.engine.orders.Ingest(ctx, batch)
+		if err == nil && len(outcomes) != len(batch.Rows) {
+			return nil, fmt.Errorf("orders answered %d results for %d rows", len(outcomes), len(batch.Rows))
+		}
+		if !errors.Is(err, ErrOrdersUnavailable) || failures == tries {
+			return outcomes, err
+		}
+		if err := pause(ctx, jitter(backOff)); err != nil {
+			return nil, err
+		}
+		backOff *= 2
+	}
+}
+
+func rejected(seen Observation, outcome Outcome) Quarantined {
+	return Quarantined{Raw: seen.Raw, Problem: shop.Problem{
+		Reason: shop.Rejected, Field: outcome.Reason, Detail: outcome.Detail,
+		ID: seen.Order.ID, Reference: seen.Order.Reference,
+	}}
+}
+
+// add counts a verdict and tells whether it wrote something.
+func (c *Counts) add(v Verdict) (written bool) {
+	switch v {
+	case Created:
+		c.Created++
+		return true
+	case Updated:
+		c.Updated++
+		return true
+	case Unchanged:
+		c.Unchanged++
+	case Stale:
+		c.Stale++
+	case Deleted:
+		c.Deleted++
+	default: // REJECTED is counted with the quarantine
+	}
+	return false
+}

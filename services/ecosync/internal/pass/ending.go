@@ -1,0 +1,92 @@
+package pass
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/shop"
+)
+
+// finish turns the end of the walk into the record and closes it.
+func (r *run) finish(ctx context.Context, err error) Pass {
+	ending := r.ending(err)
+	ending.Counts = r.counts()
+	ending.Distrust = r.walk.distrust
+	if shop.Internal == ending.Failure {
+		r.engine.log.ErrorContext(ctx, "a pass failed", "store", r.store.Identifier, "pass", r.ticket.PassID, "error", err)
+	}
+	// The term is given back even when the caller has left: the next pass need
+	// not wait for the lease to run out.
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), batchTime)
+	defer cancel()
+	if err := r.engine.journal.Finish(closing, r.ticket, ending); err != nil {
+		r.engine.log.ErrorContext(ctx, "a pass could not be closed", "store", r.store.Identifier, "pass", r.ticket.PassID, "error", err)
+		if ending.Result == Succeeded {
+			// The position did not move, so the pass did not succeed.
+			ending.Result, ending.Failure, ending.Message = Failed, shop.Internal, "the position could not be written"
+		}
+	}
+	c := ending.Counts
+	r.engine.log.InfoContext(ctx, "pass ended", "store", r.store.Identifier, "pass", r.ticket.PassID,
+		"result", string(ending.Result), "failure", string(ending.Failure),
+		"requests", c.Requests, "created", c.Created, "updated", c.Updated, "quarantined", c.Quarantined)
+	r.note(func(p *Pass) {
+		p.EndedAt = r.engine.now()
+		p.Result, p.Failure, p.Message, p.ResumeAt = ending.Result, ending.Failure, ending.Message, ending.ResumeAt
+	})
+	return r.pass
+}
+
+// remarks says what a pass that succeeded did not do: nothing is passed over in
+// silence.
+func (r *run) remarks() string {
+	var remarks []string
+	if n := r.counts().Outside; n > 0 {
+		remarks = append(remarks, fmt.Sprintf("%d rows unchanged since before %s were left to a backfill",
+			n, r.walk.position.Floor.UTC().Format(time.DateOnly)))
+	}
+	if r.walk.distrust || r.walk.position.Mode == IDOnly {
+		remarks = append(remarks, "the shop's listing by last change is not dependable: rows that share a second may be missed until a rescan")
+	}
+	return strings.Join(remarks, "; ")
+}
+
+// ending names why the walk ended.
+func (r *run) ending(err error) Ending {
+	e := Ending{Result: Failed, TokenVersion: r.store.Credential.Version}
+	var order *OrderError
+	var wait *waitError
+	var fault *shop.Fault
+	switch {
+	case err == nil:
+		position := r.walk.finished()
+		e.Result, e.Position, e.Message = Succeeded, &position, r.remarks()
+	case errors.Is(err, context.Canceled):
+		e.Result, e.Message = Cancelled, "cancelled; the next pass begins again from the top"
+	case errors.Is(err, ErrPaused):
+		e.Result, e.Message = Cancelled, err.Error()
+	case errors.Is(err, ErrTermLost):
+		e.Result, e.Message = Abandoned, err.Error()
+	case errors.As(err, &order):
+		e.Failure, e.Message = shop.OrderBroken, order.Error()
+		r.walk.distrust = r.walk.distrust || order.Inside
+	case errors.Is(err, errOtherShop):
+		e.Failure, e.Pause = shop.OtherShop, true
+		e.Message = "the shop answers orders of another shop: check base URL and token"
+	case errors.As(err, &wait):
+		e.Failure, e.ResumeAt = shop.RateLimitReached, wait.until
+		e.Message = fmt.Sprintf("the shop asks to wait until %s", wait.until.UTC().Format(time.RFC3339))
+	case errors.As(err, &fault):
+		e.Failure, e.Message, e.Pause = shop.FailureOf(err), shop.Advice(err), fault.NeedsPerson()
+	case errors.Is(err, errNoClock):
+		e.Failure, e.Message = shop.AnswerInvalid, err.Error()
+	case errors.Is(err, ErrOrdersUnavailable), errors.Is(err, context.DeadlineExceeded):
+		e.Failure, e.Message = shop.OrdersUnavailable, ErrOrdersUnavailable.Error()
+	default:
+		e.Failure, e.Message = shop.Internal, shop.Advice(err)
+	}
+	return e
+}

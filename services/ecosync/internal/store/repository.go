@@ -1,0 +1,96 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/shop"
+	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/statemap"
+)
+
+// Repository keeps stores. Every write is one transaction together with its
+// audit event and raises Store.Version.
+type Repository interface {
+	// Insert saves a new store with version 1 of the state map. A repeated
+	// request id answers the store that the first call made. Errors:
+	// ErrIdentifierTaken, ErrTokenInUse.
+	Insert(ctx context.Context, s Store, token Sealed, states []statemap.Entry, r Request) (Store, error)
+	// Store reads one. Error: ErrNotFound.
+	Store(ctx context.Context, id string) (Store, error)
+	// Stores lists by identifier, those after the given one.
+	Stores(ctx context.Context, f Filter) ([]Store, error)
+	// Replace writes the settings where the stored version is s.Version, and the
+	// token when one is given. Errors: ErrNotFound, ErrStale, ErrTokenInUse.
+	Replace(ctx context.Context, s Store, token *Sealed, r Request) (Store, error)
+	// SetPaused pauses, or resumes with an empty reason. To repeat it writes
+	// nothing. Error: ErrNotFound.
+	SetPaused(ctx context.Context, id, reason string, r Request) (Store, error)
+	// Delete removes the store with its passes and quarantine; the audit stays.
+	// Errors: ErrNotFound, ErrBusy while a pass over it is running.
+	Delete(ctx context.Context, id string, r Request) error
+	// StateMap reads the present map. Error: ErrNotFound.
+	StateMap(ctx context.Context, id string) (statemap.Map, error)
+	// UnknownStates lists the states that no entry covers, most frequent first.
+	UnknownStates(ctx context.Context, id string) ([]UnknownState, error)
+}
+
+// Request is who asks and why, for the audit; the person comes from the
+// context.
+type Request struct {
+	// Action names the RPC.
+	Action string
+	Reason string
+	// ID makes a repeated creation answer the first one's store; may be empty.
+	ID string
+	// Hash is of the request's content: the same ID with another content is
+	// refused.
+	Hash []byte
+}
+
+// Filter of a list.
+type Filter struct {
+	// States empty means all.
+	States []State
+	// After is the identifier of the last row of the page before.
+	After string
+	Limit int
+}
+
+// UnknownState is a state met that no entry of the map covers.
+type UnknownState struct {
+	State       string
+	Rows        int64
+	FirstSeenAt time.Time
+	LastSeenAt  time.Time
+}
+
+// Vault seals tokens and opens them.
+type Vault interface {
+	// Seal binds a token to one store and one version.
+	Seal(ctx context.Context, storeID string, version int64, token shop.Token) (Sealed, error)
+	// Open gives the token that the stored row names.
+	Open(ctx context.Context, storeID string, version int64) (shop.Token, error)
+}
+
+// Shops asks a shop. Errors are *shop.Fault.
+type Shops interface {
+	// Probe reads the first rows of the listing.
+	Probe(ctx context.Context, a shop.Access) (shop.Page, error)
+	// Order reads one order; class NotFound when the shop says in JSON that
+	// there is none.
+	Order(ctx context.Context, a shop.Access, id int64) (shop.Row, error)
+}
+
+// Orders is what must be known of a store's orders before it is changed.
+type Orders interface {
+	// Describe counts and names some of them. Error: ErrOrdersUnavailable.
+	Describe(ctx context.Context, storeID string) (Known, error)
+}
+
+// Known is what the orders service holds of a store.
+type Known struct {
+	// Count stops at 10,001.
+	Count int64
+	// References by the shop's id, of the newest orders.
+	References map[int64]string
+}
