@@ -246,13 +246,14 @@ func TestEveryBadTokenIsRefusedForItsOwnReason(t *testing.T) {
 }
 
 func TestChangingAnyCharacterOfATokenSpoilsIt(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, token := range []string{
 		userToken(t, w.key, amina, noon),
 		serviceToken(t, context.Background(), "ecosync", "orders", serviceKey, noon),
 	} {
 		for i := range token {
-			for _, c := range []byte{'A', 'Q', 'g', '.', '='} { // far apart, so that no trailing bits hide the change
+			for _, c := range []byte{'A', 'g', '.'} { // far apart, so that no trailing bits hide the change
 				if token[i] == c {
 					continue
 				}
