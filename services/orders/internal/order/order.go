@@ -81,6 +81,10 @@ type Amounts struct {
 	Currency    string `db:"currency"`
 }
 
+// InferShipping is for a shop that says what is due and what the goods cost, and leaves the fee between them out (some tenants do): a fee of zero
+// would make the three numbers contradict each other.
+func (a *Amounts) InferShipping() { a.ShippingFee = max(a.Due-a.GoodsTotal, 0) }
+
 // DZD is the currency of every store today: an amount in another one is refused rather than added up wrongly.
 const DZD = "DZD"
 

@@ -27,6 +27,9 @@ func fromRow(in *ordersv1.IngestOrder) *order.Row {
 	r.Amounts.Due = amount(r, "due", in.GetDue(), true)
 	r.Amounts.GoodsTotal = amount(r, "goods total", in.GetGoodsTotal(), false)
 	r.Amounts.ShippingFee = amount(r, "shipping fee", in.GetShippingFee(), false)
+	if in.GetShippingFee() == nil && in.GetGoodsTotal() != nil {
+		r.Amounts.InferShipping()
+	}
 	for _, line := range in.GetItems() {
 		item := order.Item{
 			UpstreamLineID: line.GetUpstreamId(), UpstreamProductID: line.GetProductId(), SKU: line.GetSku(), Title: line.GetTitle(),

@@ -70,3 +70,20 @@ func words[S ~string](values ...S) []string {
 	}
 	return list
 }
+
+func TestAShippingFeeThatTheShopLeftOutIsTheRestOfWhatIsDue(t *testing.T) {
+	dinars := func(n int64) *money.Money { return &money.Money{CurrencyCode: order.DZD, Units: n} }
+	for name, tc := range map[string]struct {
+		row  *ordersv1.IngestOrder
+		want int64
+	}{
+		"said":                 {&ordersv1.IngestOrder{GoodsTotal: dinars(3200), ShippingFee: dinars(300), Due: dinars(3600)}, 30_000},
+		"left out":             {&ordersv1.IngestOrder{GoodsTotal: dinars(3200), Due: dinars(3600)}, 40_000},
+		"left out, discounted": {&ordersv1.IngestOrder{GoodsTotal: dinars(3200), Due: dinars(3000)}, 0},
+		"goods left out too":   {&ordersv1.IngestOrder{Due: dinars(3600)}, 0},
+	} {
+		if got := fromRow(tc.row).Amounts.ShippingFee; got != tc.want {
+			t.Errorf("%s: %d, want %d", name, got, tc.want)
+		}
+	}
+}
