@@ -50,6 +50,9 @@ func actorIn(ctx context.Context, tx pgx.Tx, id string) (account.User, error) {
 	return u, err
 }
 
+// createUserMethod is what request ids of CreateUser are remembered under.
+const createUserMethod = "libertaphonix.identity.v1.IdentityService/CreateUser"
+
 // CreateUser inserts a user; a repeated request id answers the one made the first time.
 func (s *Store) CreateUser(
 	ctx context.Context, actor string, u account.User, h account.PasswordHash, once account.Once, judge func(actor account.User) error,
@@ -67,7 +70,7 @@ func (s *Store) CreateUser(
 		if err := judge(by); err != nil {
 			return err
 		}
-		claim := idempotency.Claim{Actor: actor, Method: "CreateUser", Key: once.Key, RequestHash: once.Request[:]}
+		claim := idempotency.Claim{Actor: actor, Method: createUserMethod, Key: once.Key, RequestHash: once.Request[:]}
 		if once.Key != "" {
 			earlier, err := s.once.Claim(ctx, tx, claim)
 			if err != nil {

@@ -87,6 +87,14 @@ func client(ctx context.Context) account.Client {
 // actor is the id of the person who calls.
 func actor(ctx context.Context) string { return auth.From(ctx).Person().Subject }
 
+// shown is the refresh token of a request, or else the one that the gateway found in a browser's cookie.
+func shown(ctx context.Context, given string) account.RefreshToken {
+	if values := metadata.ValueFromIncomingContext(ctx, "x-refresh-cookie"); given == "" && len(values) == 1 {
+		given = values[0]
+	}
+	return account.RefreshToken(given)
+}
+
 // once reads the request id, from the request or the header, and what it is bound to. The password is left out of the hash: a
 // plain hash of it, kept for a day, would be the one place where it can be guessed fast.
 func once(ctx context.Context, req *identityv1.CreateUserRequest) (account.Once, error) {

@@ -59,7 +59,7 @@ func (s *Server) Login(ctx context.Context, req *identityv1.LoginRequest) (*iden
 
 // Refresh exchanges a refresh token.
 func (s *Server) Refresh(ctx context.Context, req *identityv1.RefreshRequest) (*identityv1.RefreshResponse, error) {
-	g, err := s.accounts.Refresh(ctx, account.RefreshToken(req.GetRefreshToken()), client(ctx))
+	g, err := s.accounts.Refresh(ctx, shown(ctx, req.GetRefreshToken()), client(ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func (s *Server) Refresh(ctx context.Context, req *identityv1.RefreshRequest) (*
 
 // Logout ends a session.
 func (s *Server) Logout(ctx context.Context, req *identityv1.LogoutRequest) (*identityv1.LogoutResponse, error) {
-	if err := s.accounts.Logout(ctx, account.RefreshToken(req.GetRefreshToken())); err != nil {
+	if err := s.accounts.Logout(ctx, shown(ctx, req.GetRefreshToken())); err != nil {
 		return nil, err
 	}
 	return &identityv1.LogoutResponse{}, nil
