@@ -25,7 +25,7 @@ func spawn(name, path string, args, env []string, dir string, out io.Writer) (*p
 	cmd := exec.Command(path, args...)
 	cmd.Env, cmd.Dir = env, dir
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = childAttributes()
 	p := &process{name: name, cmd: cmd, done: make(chan struct{})}
 	started := make(chan error)
 	go func() {
