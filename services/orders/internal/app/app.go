@@ -50,7 +50,7 @@ func New(ctx context.Context, cfg Config, g *run.Group) error {
 	store := postgres.NewStore(db.Pool)
 	orders := order.NewService(store, cfg.BusinessTimezone, time.Now)
 
-	server, err := newServer(cfg, o, db.Pool, keys, orders, world{now: time.Now})
+	server, err := newServer(cfg, o, db.Pool, keys, store, orders, world{now: time.Now})
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,9 @@ type world struct {
 	listener net.Listener // nil: at the address of the configuration
 }
 
-func newServer(cfg Config, o *obs.Observability, pool *pgxpool.Pool, keys *auth.Keys, orders *order.Service, w world) (*grpcserver.Server, error) {
+func newServer(
+	cfg Config, o *obs.Observability, pool *pgxpool.Pool, keys *auth.Keys, trail rpc.AuditTrail, orders *order.Service, w world,
+) (*grpcserver.Server, error) {
 	serviceKey, err := cfg.ServiceKey()
 	if err != nil {
 		return nil, err
@@ -97,7 +99,7 @@ func newServer(cfg Config, o *obs.Observability, pool *pgxpool.Pool, keys *auth.
 	if err != nil {
 		return nil, err
 	}
-	face, err := rpc.NewServer(rpc.Deps{Orders: orders, Now: w.now, Metrics: o.Metrics})
+	face, err := rpc.NewServer(rpc.Deps{Orders: orders, Trail: trail, Zone: cfg.BusinessTimezone, Now: w.now, Metrics: o.Metrics})
 	if err != nil {
 		return nil, err
 	}

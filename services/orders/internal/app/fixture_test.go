@@ -69,9 +69,10 @@ func serve(t *testing.T) *fixture {
 		issuer: auth.NewIssuer(func(context.Context) (auth.SigningKey, error) { return signing, nil }, now),
 	}
 	keys := auth.NewKeys(func(context.Context) ([]byte, error) { return auth.JWKS(signing.Public()) }, nil, now)
-	orders := order.NewService(postgres.NewStore(f.pool), cfg.BusinessTimezone, now)
+	store := postgres.NewStore(f.pool)
+	orders := order.NewService(store, cfg.BusinessTimezone, now)
 	listener := bufconn.Listen(1 << 20)
-	server, err := newServer(cfg, obs.New(io.Discard, Name, slog.LevelDebug), f.pool, keys, orders, world{now: now, listener: listener})
+	server, err := newServer(cfg, obs.New(io.Discard, Name, slog.LevelDebug), f.pool, keys, store, orders, world{now: now, listener: listener})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,6 +34,7 @@ type Sort string
 const (
 	NewestFirst    Sort = "placedAt desc"
 	OldestFirst    Sort = "placedAt asc"
+	ReadyFirst     Sort = "readyAt asc"
 	DeliverByFirst Sort = "deliverBy asc"
 	NextFirst      Sort = "nextActionAt asc"
 )

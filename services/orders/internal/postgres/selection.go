@@ -37,6 +37,7 @@ type sorting struct {
 var sortings = map[order.Sort]sorting{
 	order.NewestFirst:    {column: "placed_at", direction: "DESC", behind: "<"},
 	order.OldestFirst:    {column: "placed_at", direction: "ASC", behind: ">"},
+	order.ReadyFirst:     {column: "ready_at", condition: "NOT o.terminal AND o.ready_at IS NOT NULL", direction: "ASC", behind: ">"},
 	order.DeliverByFirst: {column: "deliver_by", condition: "NOT o.terminal AND o.deliver_by IS NOT NULL", direction: "ASC", behind: ">"},
 	order.NextFirst:      {column: "next_action_at", condition: "NOT o.terminal AND o.next_action_at IS NOT NULL", direction: "ASC", behind: ">"},
 }

@@ -112,6 +112,7 @@ func TestEveryListReadsAlongAnIndex(t *testing.T) {
 		"three agents":           {Filter: order.Filter{AgentIDs: []string{agent(1), agent(2), agent(3)}}},
 		"an agent's next":        {Filter: order.Filter{AgentIDs: []string{agent(7)}}, Sort: order.NextFirst},
 		"everybody's next":       {Sort: order.NextFirst, After: &due},
+		"ready longest":          {Sort: order.ReadyFirst},
 		"the next to be late":    {Sort: order.DeliverByFirst},
 		"a wilaya":               {Filter: order.Filter{Wilayas: []int{17}}},
 		"ten wilayas":            {Filter: order.Filter{Wilayas: []int{1, 2, 5, 10, 17, 18, 26, 30, 37, 50}}},

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/libertaphonix/libertaphonix/kit/audit"
 	"github.com/libertaphonix/libertaphonix/services/orders/internal/order"
 )
 
@@ -48,6 +49,11 @@ func (s *Store) History(ctx context.Context, orderID, after int64, limit int) ([
 		return nil, fmt.Errorf("list history: %w", err)
 	}
 	return entries, nil
+}
+
+// AuditEvents lists what managers and admins changed, newest first, and the position of the next page; 0 when there is none.
+func (s *Store) AuditEvents(ctx context.Context, f audit.Filter) ([]audit.Event, int64, error) {
+	return s.log.List(ctx, s.pool, f)
 }
 
 const selectWilayas = `SELECT code, name_fr, name_ar, aliases, max_delivery_days FROM orders.wilaya ORDER BY code`

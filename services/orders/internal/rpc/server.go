@@ -22,6 +22,8 @@ type Server struct {
 	ordersv1.UnimplementedOrdersServiceServer
 
 	orders   *order.Service
+	trail    AuditTrail
+	zone     *time.Location
 	now      func() time.Time
 	ingested *prometheus.CounterVec
 }
@@ -29,6 +31,8 @@ type Server struct {
 // Deps is what a Server works with.
 type Deps struct {
 	Orders *order.Service
+	Trail  AuditTrail
+	Zone   *time.Location   // of business days
 	Now    func() time.Time // for what is true at the moment of reading: late, stale
 	// Metrics gets orders_ingested_total, by outcome.
 	Metrics prometheus.Registerer
@@ -42,7 +46,7 @@ func NewServer(d Deps) (*Server, error) {
 	if err := d.Metrics.Register(ingested); err != nil {
 		return nil, err
 	}
-	return &Server{orders: d.Orders, now: d.Now, ingested: ingested}, nil
+	return &Server{orders: d.Orders, trail: d.Trail, zone: d.Zone, now: d.Now, ingested: ingested}, nil
 }
 
 // IngestOrders writes what a shop said.

@@ -300,7 +300,7 @@ CREATE INDEX sales_order_waiting_idx ON orders.sales_order (placed_at DESC, id D
   WHERE ready_at IS NOT NULL AND agent_id IS NULL AND NOT terminal AND deleted_at IS NULL;
 CREATE INDEX sales_order_open_agent_idx ON orders.sales_order (agent_id, next_action_at, id)
   WHERE agent_id IS NOT NULL AND NOT terminal AND deleted_at IS NULL;
-CREATE INDEX sales_order_ready_idx ON orders.sales_order (ready_at, id) WHERE deleted_at IS NULL AND ready_at IS NOT NULL;
+CREATE INDEX sales_order_ready_idx ON orders.sales_order (ready_at, id) WHERE NOT terminal AND deleted_at IS NULL AND ready_at IS NOT NULL;
 CREATE INDEX sales_order_next_action_idx ON orders.sales_order (next_action_at, id) WHERE NOT terminal AND deleted_at IS NULL AND next_action_at IS NOT NULL;
 CREATE INDEX sales_order_deliver_by_idx ON orders.sales_order (deliver_by, id) WHERE NOT terminal AND deleted_at IS NULL AND deliver_by IS NOT NULL;
 CREATE INDEX sales_order_touched_idx ON orders.sales_order (touched_at, id) WHERE NOT terminal AND deleted_at IS NULL;
