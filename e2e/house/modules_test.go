@@ -98,16 +98,14 @@ func siblings(file *modfile.File) map[string]bool {
 
 func TestAModuleRequiresOnlySiblingsThatStandBelowIt(t *testing.T) {
 	allowed := func(dir string) []string {
-		switch {
-		case dir == "kit":
+		switch dir {
+		case "kit":
 			return nil
-		case dir == "proto":
+		case "proto":
 			return []string{"kit"}
-		case dir == "dev":
-			return []string{"proto", "kit"}
-		case dir == "e2e":
+		case "e2e":
 			return []string{"proto", "kit", "dev"}
-		default: // services and the gateway
+		default: // services, the gateway, dev
 			return []string{"proto", "kit"}
 		}
 	}
