@@ -6,7 +6,7 @@ require (
 	github.com/google/go-cmp v0.7.0
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/libertaphonix/libertaphonix/kit v0.0.0
-	github.com/libertaphonix/libertaphonix/proto v0.0.0-00010101000000-000000000000
+	github.com/libertaphonix/libertaphonix/proto v0.0.0
 	google.golang.org/genproto v0.0.0-20261026165753-2ffab32bce7e
 	google.golang.org/grpc v1.85.0
 )

@@ -11,7 +11,7 @@ type Config struct {
 
 	BootstrapAdminEmail    string      `env:"BOOTSTRAP_ADMIN_EMAIL" doc:"e-mail of the first administrator; production needs it while there is no user"`
 	BootstrapAdminPassword conf.Secret `env:"BOOTSTRAP_ADMIN_PASSWORD" doc:"password of the first administrator; read only while there is no user, development draws one and prints it"`
-	LogRetentionDays       int         `env:"LOG_RETENTION_DAYS" envDefault:"30" doc:"days that technical records (requests, logins, run lines) are kept"`
+	LogRetentionDays       int         `env:"LOG_RETENTION_DAYS" envDefault:"30" doc:"days that technical records (requests, logins, run lines, passes) are kept"`
 }
 
 // Validate reports what no single variable shows.
