@@ -38,7 +38,7 @@ func TestABodyIsReadStrictly(t *testing.T) {
 	s := newSuite(t)
 	const path = "/api/v1/orders/12:changeStatus"
 	for name, c := range map[string]struct{ body, says string }{
-		"an unknown field":      {`{"status":"CONFIRMED","colour":"red"}`, `unknown field "colour"`},
+		"an unknown field":      {`{"status":"CONFIRMED","colour":"red"}`, `body: unknown field "colour" (line 1:23)`},
 		"a field given twice":   {`{"status":"CONFIRMED","status":"CANCELLED"}`, `duplicate field "status"`},
 		"an unknown enum":       {`{"status":"LOST"}`, "LOST"},
 		"a second document":     {`{"status":"CONFIRMED"}{"reason":"x"}`, "unexpected token"},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -52,11 +53,14 @@ func (j *strictJSON) Unmarshal(body []byte, target any) error {
 	return fmt.Errorf("body: %s", readable(err))
 }
 
-// readable takes the library's name off its errors. Behind it stands a space or a no-break space, by chance, so that
-// nobody compares the text.
+// place is where protojson puts the position of a fault: in front of the fault.
+var place = regexp.MustCompile(`^(?:syntax error )?\((line \d+:\d+)\): (.*)$`)
+
+// readable takes the library's name off its errors and says what before where. Behind the name stands a space or a
+// no-break space, by chance, so that nobody compares the text.
 func readable(err error) string {
 	text := strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\u00a0", " "), "proto: ")
-	return strings.TrimSpace(strings.TrimPrefix(text, "syntax error "))
+	return place.ReplaceAllString(text, "$2 ($1)")
 }
 
 // contentTypeProblem says why a body cannot be read by its declared type; "" when it can, or when there is no body.
