@@ -32,7 +32,7 @@ func PageToken(c Cursor, scope string) string {
 		micros = c.At.UnixMicro()
 	}
 	binary.BigEndian.PutUint64(raw, uint64(micros))
-	binary.BigEndian.PutUint64(raw[8:], uint64(c.ID))
+	binary.BigEndian.PutUint64(raw[8:], uint64(c.ID)) //nolint:gosec // G115: the bits are the value
 	sum := pageTokenSum(raw[:pageTokenKey], scope)
 	copy(raw[pageTokenKey:], sum[:])
 	return base64.RawURLEncoding.EncodeToString(raw)
@@ -51,8 +51,8 @@ func ParsePageToken(token, scope string) (*Cursor, error) {
 	if sum := pageTokenSum(raw[:pageTokenKey], scope); string(sum[:]) != string(raw[pageTokenKey:]) {
 		return nil, ErrPageTokenInvalid
 	}
-	c := Cursor{ID: int64(binary.BigEndian.Uint64(raw[8:]))}
-	if micros := int64(binary.BigEndian.Uint64(raw)); micros != 0 {
+	c := Cursor{ID: int64(binary.BigEndian.Uint64(raw[8:]))}        //nolint:gosec // G115: as written
+	if micros := int64(binary.BigEndian.Uint64(raw)); micros != 0 { //nolint:gosec // G115: as written
 		c.At = time.UnixMicro(micros).UTC()
 	}
 	return &c, nil

@@ -131,7 +131,9 @@ func (s *Service) Update(ctx context.Context, a Actor, id int64, p Patch) (*Orde
 		if err := p.apply(o, atlas); err != nil {
 			return nil, err
 		}
-		o.promise(atlas, s.zone)
+		if p.WilayaCode != nil {
+			o.promise(atlas, s.zone)
+		}
 		was, is := diff(&before, o)
 		if string(is) == "{}" {
 			return nil, nil //nolint:nilnil // nothing to write, and nothing wrong: repeating a save is no conflict

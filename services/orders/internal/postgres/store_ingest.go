@@ -316,7 +316,7 @@ func (l *lineArrays) add(orderID int64, items []order.Item) {
 			lineID = &item.UpstreamLineID
 		}
 		l.order = append(l.order, orderID)
-		l.line = append(l.line, int16(n+1))                   //nolint:gosec // G115: an order has at most 200 lines
+		l.line = append(l.line, int16(n+1))                   // an order has at most 200 lines
 		l.quantity = append(l.quantity, int32(item.Quantity)) //nolint:gosec // G115: checked to be at most 100,000
 		l.lineID, l.price = append(l.lineID, lineID), append(l.price, item.UnitPrice)
 		l.product, l.sku, l.title = append(l.product, item.UpstreamProductID), append(l.sku, item.SKU), append(l.title, item.Title)

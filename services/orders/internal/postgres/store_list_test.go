@@ -104,27 +104,51 @@ func TestAListWalkedPageByPageIsTheWholeListOnce(t *testing.T) {
 		less    func(a, b *order.Order) int
 	}{
 		"everything": {manager, order.ListRequest{}, func(*order.Order) bool { return true }, newestFirst},
-		"oldest first": {manager, order.ListRequest{Sort: order.OldestFirst}, func(*order.Order) bool { return true },
-			func(a, b *order.Order) int { return newestFirst(b, a) }},
-		"two statuses and two stores": {manager,
+		"oldest first": {
+			manager,
+			order.ListRequest{Sort: order.OldestFirst},
+			func(*order.Order) bool { return true },
+			func(a, b *order.Order) int { return newestFirst(b, a) },
+		},
+		"two statuses and two stores": {
+			manager,
 			order.ListRequest{Filter: order.Filter{Statuses: []order.Status{order.Pending, order.Delivered}, StoreIDs: []string{storeA, storeB}}},
-			func(o *order.Order) bool { return o.Status == order.Pending || o.Status == order.Delivered }, newestFirst},
-		"without an agent in Oran": {manager, order.ListRequest{Filter: order.Filter{Unassigned: true, Wilayas: []int{31}}},
-			func(o *order.Order) bool { return o.AgentID == "" && o.WilayaCode == 31 }, newestFirst},
-		"two agents": {manager, order.ListRequest{Filter: order.Filter{AgentIDs: []string{agent1, agent2}}},
-			func(o *order.Order) bool { return o.AgentID != "" }, newestFirst},
-		"one business day": {manager, order.ListRequest{PlacedFrom: "2026-03-01", PlacedTo: "2026-03-01"},
-			func(o *order.Order) bool { return o.PlacedAt.In(algiers(t)).Format(time.DateOnly) == "2026-03-01" }, newestFirst},
+			func(o *order.Order) bool { return o.Status == order.Pending || o.Status == order.Delivered }, newestFirst,
+		},
+		"without an agent in Oran": {
+			manager,
+			order.ListRequest{Filter: order.Filter{Unassigned: true, Wilayas: []int{31}}},
+			func(o *order.Order) bool { return o.AgentID == "" && o.WilayaCode == 31 }, newestFirst,
+		},
+		"two agents": {
+			manager,
+			order.ListRequest{Filter: order.Filter{AgentIDs: []string{agent1, agent2}}},
+			func(o *order.Order) bool { return o.AgentID != "" }, newestFirst,
+		},
+		"one business day": {
+			manager,
+			order.ListRequest{PlacedFrom: "2026-03-01", PlacedTo: "2026-03-01"},
+			func(o *order.Order) bool { return o.PlacedAt.In(algiers(t)).Format(time.DateOnly) == "2026-03-01" }, newestFirst,
+		},
 		"an agent asking for everything": {agent, order.ListRequest{}, func(o *order.Order) bool { return o.AgentID == agent1 }, newestFirst},
-		"an agent asking for a colleague": {agent, order.ListRequest{Filter: order.Filter{AgentIDs: []string{agent2}}},
-			func(*order.Order) bool { return false }, newestFirst},
-		"an agent's next": {agent, order.ListRequest{Sort: order.NextFirst},
+		"an agent asking for a colleague": {
+			agent,
+			order.ListRequest{Filter: order.Filter{AgentIDs: []string{agent2}}},
+			func(*order.Order) bool { return false }, newestFirst,
+		},
+		"an agent's next": {
+			agent,
+			order.ListRequest{Sort: order.NextFirst},
 			func(o *order.Order) bool { return o.AgentID == agent1 && o.NextActionAt != nil && !o.Status.Terminal() },
-			func(a, b *order.Order) int { return a.NextActionAt.Compare(*b.NextActionAt) }},
-		"due": {manager, order.ListRequest{Filter: order.Filter{DueBefore: time.Now().Add(-time.Hour)}},
+			func(a, b *order.Order) int { return a.NextActionAt.Compare(*b.NextActionAt) },
+		},
+		"due": {
+			manager,
+			order.ListRequest{Filter: order.Filter{DueBefore: time.Now().Add(-time.Hour)}},
 			func(o *order.Order) bool {
 				return o.NextActionAt != nil && o.NextActionAt.Before(time.Now().Add(-time.Hour)) && !o.Status.Terminal()
-			}, newestFirst},
+			}, newestFirst,
+		},
 		"late": {manager, order.ListRequest{Filter: order.Filter{Late: true}}, func(o *order.Order) bool { return o.Late(time.Now()) }, newestFirst},
 	} {
 		t.Run(name, func(t *testing.T) {

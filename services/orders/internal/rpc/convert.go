@@ -143,7 +143,7 @@ const (
 )
 
 func toMoney(minor int64, currency string) *money.Money {
-	return &money.Money{CurrencyCode: currency, Units: minor / minorPerUnit, Nanos: int32(minor % minorPerUnit * nanosPerMinor)} //nolint:gosec // G115: below a unit
+	return &money.Money{CurrencyCode: currency, Units: minor / minorPerUnit, Nanos: int32(minor % minorPerUnit * nanosPerMinor)}
 }
 
 // fromMoney reads an amount in the stores' currency, exact to the centime.
