@@ -99,8 +99,8 @@ var sources = [...]string{"woocommerce", "shopify", "youcan", "facebook", "landi
 
 // create makes a new order in 'En confirmation' at an instant. Everything about it is drawn from the seed and its id.
 func (s *Server) create(t *tenant, sh *shop, at time.Time) *Order {
-	id := t.lastID + 1 + int64(mix(s.cfg.Seed^uint64(t.lastID))%3) // the sequence serves the vendor's other records too, so it has holes
-	r := rand.New(rand.NewPCG(s.cfg.Seed^hash(t.cfg.Name), uint64(id)))
+	id := t.lastID + 1 + int64(mix(s.cfg.Seed^uint64(t.lastID))%3)           // the sequence serves the vendor's other records too, so it has holes
+	r := rand.New(rand.NewPCG(s.cfg.Seed^hash(t.cfg.Name), mix(uint64(id)))) // mixed: neighbouring seeds draw alike
 	d := s.dirt
 
 	var who demo.Person

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -61,6 +62,10 @@ func newChildLog(dir, name string, c *console) *childLog {
 	}}
 }
 
+// spoken is the one secret that a program says to the person who starts it: the drawn password of the first administrator. The terminal
+// shows it once; a file would keep it.
+var spoken = regexp.MustCompile(`(with the password )\S+`)
+
 // Write takes any piece of output; lines are put together again.
 func (l *childLog) Write(b []byte) (int, error) {
 	l.mu.Lock()
@@ -72,7 +77,7 @@ func (l *childLog) Write(b []byte) (int, error) {
 			return len(b), nil
 		}
 		line := l.partial[:i+1]
-		_, _ = l.file.Write(line) // a full disk must not stop the children
+		_, _ = l.file.Write(spoken.ReplaceAll(line, []byte("$1***"))) // a full disk must not stop the children
 		if text, loud := digest(bytes.TrimRight(line, "\r\n")); loud {
 			if structured := line[0] == '{'; !l.quiet && !(structured && l.hushed.Load()) {
 				l.console.say(l.name, "%s", text)

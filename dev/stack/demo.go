@@ -95,10 +95,8 @@ func (d *Demo) stores(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var known struct {
-		Stores []restStore `json:"stores"`
-	}
-	if err := d.admin.do(ctx, http.MethodGet, "/stores?pageSize=200", nil, &known); err != nil {
+	known, err := d.knownStores(ctx)
+	if err != nil {
 		return err
 	}
 	for _, want := range demo.Shops() {
@@ -107,11 +105,19 @@ func (d *Demo) stores(ctx context.Context) error {
 			return fmt.Errorf("the simulator has no shop %s/%s", want.Tenant, want.Code)
 		}
 		store := restStore{Identifier: want.Code, Name: want.Name, BaseURL: d.stack.ShopsURL() + "/" + want.Tenant, Token: token}
-		if err := d.store(ctx, store, known.Stores); err != nil {
+		if err := d.store(ctx, store, known); err != nil {
 			return fmt.Errorf("store %s: %w", want.Code, err)
 		}
 	}
 	return nil
+}
+
+func (d *Demo) knownStores(ctx context.Context) ([]restStore, error) {
+	var list struct {
+		Stores []restStore `json:"stores"`
+	}
+	err := d.admin.do(ctx, http.MethodGet, "/stores?pageSize=200", nil, &list)
+	return list.Stores, err
 }
 
 func (d *Demo) store(ctx context.Context, want restStore, known []restStore) error {

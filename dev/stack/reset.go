@@ -9,7 +9,7 @@ import (
 )
 
 // ours is all that the launcher and the programs make in a data folder. Reset removes nothing else: DATA_DIR may be a typing mistake.
-var ours = []string{"postgres", "redis", "keys", "logs", "shops.jsonl"}
+var ours = []string{"postgres", "redis", "keys", "logs", "shops.jsonl", demoFolder}
 
 // Reset removes the data of earlier launches from a data folder that no launcher is running on. A database or Redis of the operator's
 // own is not touched.

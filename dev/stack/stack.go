@@ -16,6 +16,7 @@ import (
 
 const (
 	defaultDataDir = ".data"
+	demoFolder     = "demo"           // in it: what was invented never mixes with what is real, whichever of run and up came first
 	startTimeout   = 90 * time.Second // of one program: its migrations on a big database included
 	stopTimeout    = 15 * time.Second // of one program: more than the services' own grace
 )
@@ -67,6 +68,12 @@ func Start(ctx context.Context, o Options) (*Stack, error) {
 	if s.dataDir, err = filepath.Abs(dir); err != nil {
 		return nil, err
 	}
+	if s.lock, err = lockDataDir(s.dataDir); err != nil {
+		return nil, err
+	}
+	if o.Demo {
+		s.dataDir = filepath.Join(s.dataDir, demoFolder)
+	}
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.Stop())
 	}
@@ -75,11 +82,6 @@ func Start(ctx context.Context, o Options) (*Stack, error) {
 
 func (s *Stack) start(ctx context.Context) error {
 	began := time.Now()
-	lock, err := lockDataDir(s.dataDir)
-	if err != nil {
-		return err
-	}
-	s.lock = lock
 	logs := filepath.Join(s.dataDir, "logs")
 	if err := os.MkdirAll(logs, 0o755); err != nil {
 		return err
@@ -168,7 +170,7 @@ func (s *Stack) startServers(ctx context.Context, free *ports, logs string) erro
 		return err
 	}
 	if s.postgres == nil {
-		s.console.say("postgres", "yours, from DATABASE_URL")
+		s.console.say("postgres", "yours, from DATABASE_URL%s", map[bool]string{true: "; the demo data goes there"}[s.options.Demo])
 	} else {
 		s.onStop("postgres", s.postgres.Stop)
 		go s.watchPostgres()

@@ -293,11 +293,13 @@ func TestTheTerminalShowsWhatAPersonMustSee(t *testing.T) {
 	}
 }
 
-func TestOutputIsPutTogetherIntoLinesAndKeptInFull(t *testing.T) {
+func TestOutputIsPutTogetherIntoLinesAndKeptInFullButForASpokenPassword(t *testing.T) {
 	out := &lines{}
 	dir := t.TempDir()
 	l := newChildLog(dir, "orders", &console{out: out})
-	for _, piece := range []string{`{"level":"INFO",`, `"msg":"quiet"}` + "\n" + `{"level":"WARN","msg":"lo`, `ud"}` + "\n"} {
+	for _, piece := range []string{
+		`{"level":"INFO",`, `"msg":"quiet"}` + "\n" + `{"level":"WARN","msg":"lo`, `ud"}` + "\n", "the admin is a with the password S3CRET\n",
+	} {
 		if _, err := l.Write([]byte(piece)); err != nil {
 			t.Fatal(err)
 		}
@@ -309,10 +311,10 @@ func TestOutputIsPutTogetherIntoLinesAndKeptInFull(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := out.String(), "orders   | WARN loud\n"; got != want {
+	if got, want := out.String(), "orders   | WARN loud\norders   | the admin is a with the password S3CRET\n"; got != want {
 		t.Errorf("terminal %q, want %q", got, want)
 	}
-	if want := `{"level":"INFO","msg":"quiet"}` + "\n" + `{"level":"WARN","msg":"loud"}` + "\n"; string(file) != want {
+	if want := `{"level":"INFO","msg":"quiet"}` + "\n" + `{"level":"WARN","msg":"loud"}` + "\nthe admin is a with the password ***\n"; string(file) != want {
 		t.Errorf("file %q, want %q", file, want)
 	}
 }

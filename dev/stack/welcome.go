@@ -18,6 +18,11 @@ func (d *Demo) Welcome(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	stores, err := d.knownStores(ctx)
+	if err != nil {
+		return "", err
+	}
+	store := stores[0].ID // OpenDemo made them
 	root, admin := d.stack.GatewayURL(), demo.Admin()
 	var grpcurl string
 	select {
@@ -52,8 +57,8 @@ func (d *Demo) Welcome(ctx context.Context) (string, error) {
 	line("# 4. Read its history")
 	line(`curl -s -H "Authorization: Bearer $TOKEN" %s/api/v1/orders/%s/history; echo`, root, id)
 	line("")
-	line("# 5. Sync the shops over gRPC and watch the progress")
-	line(`%s -plaintext -H "authorization: Bearer $TOKEN" -d '{}' %s libertaphonix.ecosync.v1.EcosyncService/SyncStores`, grpcurl, d.stack.Target("ecosync"))
+	line("# 5. Sync one shop over gRPC and watch its progress")
+	line(`%s -plaintext -H "authorization: Bearer $TOKEN" -d '{"storeIds":["%s"]}' %s libertaphonix.ecosync.v1.EcosyncService/SyncStores`, grpcurl, store, d.stack.Target("ecosync"))
 	line("")
 	line("Ctrl-C stops everything; the data stays in %s (`make reset` removes it).", d.stack.dataDir)
 	line("")
