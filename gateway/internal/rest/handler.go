@@ -179,8 +179,8 @@ func (h *handler) route() error {
 	return err
 }
 
-// forwarded are the headers a request keeps on its way to the router, of which only the first two and the token reach a
-// service. What else a client sends (Cookie, X-Forwarded-For, Grpc-Metadata-…, Grpc-Timeout) ends here.
+// forwarded are the headers a request keeps on its way to the router; only the first two reach a service. What else a
+// client sends (Cookie, X-Forwarded-For, Grpc-Metadata-…, Grpc-Timeout) ends here.
 var forwarded = map[string]bool{
 	"Authorization":   true,
 	"Idempotency-Key": true,
