@@ -116,7 +116,7 @@ func amount(c *shop.Centimes) *money.Money {
 		return nil
 	}
 	const nanosPerCentime = 10_000_000
-	return &money.Money{CurrencyCode: currency, Units: int64(*c / 100), Nanos: int32(*c%100) * nanosPerCentime} //nolint:gosec // G115: below a hundred
+	return &money.Money{CurrencyCode: currency, Units: int64(*c / 100), Nanos: int32(*c%100) * nanosPerCentime}
 }
 
 func timestamp(t time.Time) *timestamppb.Timestamp {

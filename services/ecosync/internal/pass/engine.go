@@ -141,8 +141,10 @@ func (e *Engine) Run(ctx context.Context, s store.Store, report func(Progress)) 
 		e.log.ErrorContext(ctx, "a pass could not begin", "store", s.Identifier, "error", err)
 		return notBegun(Failed, shop.Internal, "the pass could not begin")
 	}
-	r := &run{engine: e, store: s, ticket: ticket, walk: newWalk(ticket.Position), tell: tell,
-		pass: Pass{ID: ticket.PassID, StoreID: s.ID, StartedAt: ticket.StartedAt}}
+	r := &run{
+		engine: e, store: s, ticket: ticket, walk: newWalk(ticket.Position), tell: tell,
+		pass: Pass{ID: ticket.PassID, StoreID: s.ID, StartedAt: ticket.StartedAt},
+	}
 	r.note(func(*Pass) {})
 	return r.finish(ctx, r.alive(ctx))
 }

@@ -32,8 +32,10 @@ type world struct {
 func inWorld(t *testing.T, stores int, f func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{T: t, shops: map[string]*scripted{}, orders: &passtest.Orders{}, journal: passtest.NewJournal(),
-			config: pass.Config{BatchSize: 25, InitialSync: 30 * 24 * time.Hour}}
+		w := &world{
+			T: t, shops: map[string]*scripted{}, orders: &passtest.Orders{}, journal: passtest.NewJournal(),
+			config: pass.Config{BatchSize: 25, InitialSync: 30 * 24 * time.Hour},
+		}
 		for i := range stores {
 			id := fmt.Sprintf("store-%d", i)
 			w.shops[id] = newShop()

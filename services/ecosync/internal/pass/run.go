@@ -81,7 +81,7 @@ func (r *run) run(ctx context.Context) error {
 	r.access = shop.Access{BaseURL: r.store.BaseURL, Token: token, Zone: zone}
 	ctx, cancel := context.WithCancel(ctx)
 	next := r.fetch(ctx, "")
-	defer func() { cancel(); next.wait() }() // no request outlives its pass
+	defer func() { cancel(); <-next.done }() // no request outlives its pass
 	for cursor := ""; ; {
 		page, err := next.wait()
 		if err != nil {

@@ -103,8 +103,10 @@ func (w *walk) read(page shop.Page, backTo time.Duration) (step, error) {
 		}
 		key := row.Order.Key()
 		if w.last != (shop.Key{}) && key.At.After(w.last.At) {
-			return step{}, &OrderError{Page: w.pages, Inside: !first,
-				Detail: "a row is newer than the row above it"}
+			return step{}, &OrderError{
+				Page: w.pages, Inside: !first,
+				Detail: "a row is newer than the row above it",
+			}
 		}
 		w.last, first = key, false
 		if key.At.Before(w.position.Floor) {

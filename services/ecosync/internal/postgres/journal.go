@@ -295,7 +295,7 @@ func (d *DB) Finish(ctx context.Context, t pass.Ticket, e pass.Ending) error {
 }
 
 const lastPasses = `
-	SELECT DISTINCT ON (p.store_id) p.store_id::text AS store_id, p.id, p.started_at, p.ended_at, p.result, p.failure, p.message, p.resume_at,
+	SELECT p.store_id::text AS store_id, p.id, p.started_at, p.ended_at, p.result, p.failure, p.message, p.resume_at,
 	       p.requests, p.pages, p.rows, p.created, p.updated, p.unchanged, p.stale, p.deleted, p.quarantined, p.became_ready, p.outside, p.unknown_states
 	  FROM unnest($1::uuid[]) AS s (id)
 	  JOIN LATERAL (SELECT x.id FROM ecosync.pass x WHERE x.store_id = s.id ORDER BY x.id DESC LIMIT 1) AS last ON true
