@@ -2400,7 +2400,7 @@ func (x *CleanupCount) GetCount() int32 {
 	return 0
 }
 
-// Reasons of this service, in `ErrorInfo.reason` with the domain `ecosync.libertaphonix`.
+// Reasons of this service, in `ErrorInfo.reason` with the domain `ecosync`.
 type ErrorReason struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields

@@ -2017,7 +2017,7 @@ func (x *CleanupCount) GetCount() int32 {
 	return 0
 }
 
-// Reasons of this service, in `ErrorInfo.reason` with the domain `identity.libertaphonix`.
+// Reasons of this service, in `ErrorInfo.reason` with the domain `identity`.
 type ErrorReason struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields

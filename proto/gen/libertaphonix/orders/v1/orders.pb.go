@@ -2772,7 +2772,7 @@ func (x *CleanupCount) GetCount() int32 {
 	return 0
 }
 
-// Reasons of this service, in `ErrorInfo.reason` with the domain `orders.libertaphonix`.
+// Reasons of this service, in `ErrorInfo.reason` with the domain `orders`.
 type ErrorReason struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
