@@ -14,6 +14,7 @@ var (
 	ErrPhoneInvalid  = errors.New("no telephone number")
 	ErrWilayaUnknown = errors.New("no wilaya has this code")
 	ErrMoneyInvalid  = errors.New("not an amount in the currency of the store")
+	ErrTextInvalid   = errors.New("a text holds a character that cannot be stored")
 )
 
 // OwnedByShopError refuses to change by hand what the shop owns: the next sync would undo it.

@@ -2,10 +2,12 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/libertaphonix/libertaphonix/kit/audit"
@@ -147,9 +149,23 @@ func (s *Store) Change(ctx context.Context, id int64, method string, do func(o *
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, sayUnstorable(err)
 	}
 	return after, nil
+}
+
+// SQLSTATEs of a NUL in a text, and of one in a JSON document: the only character that people can send and no column can hold.
+const (
+	characterNotInRepertoire = "22021"
+	untranslatableCharacter  = "22P05"
+)
+
+func sayUnstorable(err error) error {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && (refused.Code == characterNotInRepertoire || refused.Code == untranslatableCharacter) {
+		return order.ErrTextInvalid
+	}
+	return err
 }
 
 const upsertCustomer = `

@@ -44,7 +44,7 @@ func (s *Store) Create(ctx context.Context, o *order.Order, e order.Entry, note 
 // onlyOnce runs `write` unless the request was served before, and `read` on what it, or the first one, made.
 func (s *Store) onlyOnce(ctx context.Context, r order.Request, write func(tx pgx.Tx) (int64, error), read func(tx pgx.Tx, id int64) error) error {
 	claim := idempotency.Claim{Actor: r.Actor.ID, Method: r.Method, Key: r.Key, RequestHash: r.Hash}
-	return pg.InTx(ctx, s.pool, func(tx pgx.Tx) error {
+	return sayUnstorable(pg.InTx(ctx, s.pool, func(tx pgx.Tx) error {
 		if r.Key == "" {
 			id, err := write(tx)
 			if err != nil {
@@ -71,7 +71,7 @@ func (s *Store) onlyOnce(ctx context.Context, r order.Request, write func(tx pgx
 			return err
 		}
 		return read(tx, id)
-	})
+	}))
 }
 
 const nextOrderID = `SELECT nextval(pg_get_serial_sequence('orders.sales_order', 'id'))`

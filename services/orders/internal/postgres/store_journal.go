@@ -53,7 +53,8 @@ func (s *Store) History(ctx context.Context, orderID, after int64, limit int) ([
 
 // AuditEvents lists what managers and admins changed, newest first, and the position of the next page; 0 when there is none.
 func (s *Store) AuditEvents(ctx context.Context, f audit.Filter) ([]audit.Event, int64, error) {
-	return s.log.List(ctx, s.pool, f)
+	events, next, err := s.log.List(ctx, s.pool, f)
+	return events, next, sayUnstorable(err)
 }
 
 const selectWilayas = `SELECT code, name_fr, name_ar, aliases, max_delivery_days FROM orders.wilaya ORDER BY code`

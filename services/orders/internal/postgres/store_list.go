@@ -35,7 +35,7 @@ func (s *Store) List(ctx context.Context, q order.Query) (order.Page, error) {
 		return order.Page{}, order.ErrQueryTooBroad
 	}
 	if err != nil {
-		return order.Page{}, fmt.Errorf("list orders: %w", err)
+		return order.Page{}, fmt.Errorf("list orders: %w", sayUnstorable(err))
 	}
 	return page, nil
 }

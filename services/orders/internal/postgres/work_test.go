@@ -137,6 +137,48 @@ func TestAStaleSaveIsRefusedAndARepeatedOneIsNot(t *testing.T) {
 	}
 }
 
+func TestOfTwoSavesFromOneStateOneWins(t *testing.T) {
+	s, _ := newService(t)
+	ctx := context.Background()
+	id := ingest1(t, s, storeA, order.Pass, row(1, "0550000001", "En dispatch", order.FollowUp))[0].OrderID
+	errs := make([]error, 8)
+	var wg sync.WaitGroup
+	for n := range errs {
+		wg.Go(func() {
+			_, errs[n] = s.Update(ctx, manager, id, order.Patch{Tags: &[]string{fmt.Sprint("tag", n)}, ETag: "v1"})
+		})
+	}
+	wg.Wait()
+	won := 0
+	for _, err := range errs {
+		if err == nil {
+			won++
+		} else if !errors.Is(err, order.ErrStale) {
+			t.Error(err)
+		}
+	}
+	if o, err := s.Order(ctx, manager, id); err != nil || won != 1 || o.ETag() != "v2" {
+		t.Errorf("%d saves won, etag %s, %v", won, o.ETag(), err)
+	}
+}
+
+func TestATextThatCannotBeStoredIsTheCallersFault(t *testing.T) {
+	s, _ := newService(t)
+	ctx := context.Background()
+	id := ingest1(t, s, storeA, order.Pass, row(1, "0550000001", "En dispatch", order.FollowUp))[0].OrderID
+	d := draft()
+	d.Commune = "\x00"
+	_, create := s.Create(ctx, d, request("", ""))
+	_, update := s.Update(ctx, manager, id, order.Patch{Tags: &[]string{"\x00"}})
+	_, note := s.AddNote(ctx, id, "a\x00b", order.Request{Actor: manager})
+	_, list := s.List(ctx, manager, order.ListRequest{Filter: order.Filter{Tags: []string{"\x00"}}})
+	for name, err := range map[string]error{"create": create, "update": update, "note": note, "list": list} {
+		if !errors.Is(err, order.ErrTextInvalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestWhatTheShopOwnsIsChangedThere(t *testing.T) {
 	s, _ := newService(t)
 	ctx := context.Background()

@@ -7,12 +7,16 @@
 -- the courier says (`courier_*`). Money is exact integer minor units with a currency (lesson P61). Times are UTC instants; which business day
 -- an instant belongs to is decided by whoever asks, with the business zone as a parameter (lesson P70).
 
--- Trigrams find a name by any part of it, in any script. The extension is trusted since PostgreSQL 13, so the owner of a database may make it;
--- where the role may not, an administrator makes it once and this block finds it, in whatever schema it was put.
+-- Trigrams find a name by any part of it, in any script. The extension is trusted since PostgreSQL 13: whoever may create in the database may
+-- make it, in public or else in this schema. Where the role may not, a superuser makes it once, and it is found in whatever schema it was put.
 DO $block$
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'pg_trgm') THEN
-    CREATE EXTENSION IF NOT EXISTS pg_trgm WITH SCHEMA public;
+    BEGIN
+      CREATE EXTENSION IF NOT EXISTS pg_trgm WITH SCHEMA public;
+    EXCEPTION WHEN insufficient_privilege OR invalid_schema_name THEN
+      CREATE EXTENSION IF NOT EXISTS pg_trgm WITH SCHEMA orders;
+    END;
   END IF;
 EXCEPTION
   WHEN insufficient_privilege THEN
