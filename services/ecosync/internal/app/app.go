@@ -140,6 +140,7 @@ func domain(cfg Config, o *obs.Observability, db *postgres.DB, tokens *vault.Vau
 	})
 	engine := pass.NewEngine(shops, orders, tokens, db, o.Log, time.Now, pass.Config{
 		BatchSize: cfg.BatchSize, InitialSync: time.Duration(cfg.InitialSyncDays) * day,
+		Ended: count(o.Metrics),
 	})
 	return stores, engine, nil
 }

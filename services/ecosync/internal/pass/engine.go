@@ -74,6 +74,8 @@ type Config struct {
 	// InitialSync is how far the first pass of a store goes back
 	// (INITIAL_SYNC_DAYS).
 	InitialSync time.Duration
+	// Ended, when set, is told each pass that was begun, for metrics.
+	Ended func(Pass)
 }
 
 // Engine makes passes. It is safe for concurrent use.
@@ -117,7 +119,7 @@ func (e *Engine) SyncStores(ctx context.Context, stores []store.Store, report fu
 
 // Run makes one incremental pass over a store and answers its record. It has no
 // error: whatever happens to a store is its result.
-func (e *Engine) Run(ctx context.Context, s store.Store, report func(Progress)) (record Pass) {
+func (e *Engine) Run(ctx context.Context, s store.Store, report func(Progress)) Pass {
 	tell := func(p Pass) { report(Progress{StoreID: s.ID, Identifier: s.Identifier, Pass: p}) }
 	notBegun := func(result Result, failure shop.Failure, message string) Pass {
 		now := e.now()
@@ -146,7 +148,11 @@ func (e *Engine) Run(ctx context.Context, s store.Store, report func(Progress)) 
 		pass: Pass{ID: ticket.PassID, StoreID: s.ID, StartedAt: ticket.StartedAt},
 	}
 	r.note(func(*Pass) {})
-	return r.finish(ctx, r.alive(ctx))
+	record := r.finish(ctx, r.alive(ctx))
+	if e.config.Ended != nil {
+		e.config.Ended(record)
+	}
+	return record
 }
 
 // alive runs the walk with a pulse: the term is renewed while the walk lasts,
