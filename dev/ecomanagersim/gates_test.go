@@ -34,8 +34,10 @@ func TestEveryRefusalHasTheVendorsShape(t *testing.T) {
 		{"unknown token", "/east/api/shop/v2/orders", header("nobody"), 401, `{"message":"Unauthenticated."}`},
 		{"token of another tenant", "/west/api/shop/v2/orders", header(a), 401, `{"message":"Unauthenticated."}`},
 		{"regenerated token", "/east/api/shop/v2/orders", header(old), 403, `{"message":"This token has expired or has been regenerated."}`},
-		{"order of another shop", "/east/api/shop/v2/orders/" + decimal(orders[0].ID), header(a), 404,
-			`{"message":"No query results for model [App\\Models\\Order] ` + decimal(orders[0].ID) + `"}`},
+		{
+			"order of another shop", "/east/api/shop/v2/orders/" + decimal(orders[0].ID), header(a), 404,
+			`{"message":"No query results for model [App\\Models\\Order] ` + decimal(orders[0].ID) + `"}`,
+		},
 		{"no such route", "/east/api/shop/v2/parcels", header(a), 404, `{"message":"The route api/shop/v2/parcels could not be found."}`},
 		{"no such tenant", "/north/api/shop/v2/orders", header(a), 404, "<!DOCTYPE html>"},
 		{"not asking for JSON", "/east/api/shop/v2/orders", http.Header{"Authorization": {"Bearer " + a}}, 302, "<!DOCTYPE html>"},

@@ -32,7 +32,7 @@ func build(ctx context.Context, o Options, progs []program, c *console) error {
 		return err
 	}
 	if _, err := exec.LookPath("go"); err != nil {
-		return errors.New("Go is not installed (no `go` on the PATH): install Go 1.26 or newer from https://go.dev/dl")
+		return errors.New("no Go is installed (no `go` on the PATH): install Go 1.26 or newer from https://go.dev/dl")
 	}
 	if len(missing()) > 0 {
 		c.say("launcher", "building the programs (the first time takes some minutes)")

@@ -27,13 +27,6 @@ func (c *console) say(who, format string, args ...any) {
 	fmt.Fprintf(c.out, "%-9s| %s\n", who, fmt.Sprintf(format, args...))
 }
 
-// plain writes text as it is.
-func (c *console) plain(text string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_, _ = io.WriteString(c.out, text)
-}
-
 // childLog takes what a child writes: every line to its rotated file, warnings, errors and what is no log line also to the terminal.
 type childLog struct {
 	name    string

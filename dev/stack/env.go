@@ -21,14 +21,6 @@ func (e environment) with(name, value string) environment {
 	return append(e.without(name), name+"="+value)
 }
 
-// orElse sets a variable that is unset or empty.
-func (e environment) orElse(name, value string) environment {
-	if e.get(name) != "" {
-		return e
-	}
-	return e.with(name, value)
-}
-
 func (e environment) without(names ...string) environment {
 	return slices.DeleteFunc(slices.Clone(e), func(pair string) bool {
 		name, _, _ := strings.Cut(pair, "=")

@@ -34,7 +34,7 @@ func (d *Demo) Welcome(ctx context.Context) (string, error) {
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 
 	line("")
-	line("  API            %s/api/v1      every call explained: %s/docs", root, root)
+	line("  Open           %s             every call explained: %[1]s/docs", root)
 	line("  Shops          %s/control     the simulated shops' control door", d.stack.ShopsURL())
 	line("")
 	for i, a := range append([]demo.Account{admin}, demo.Staff()[:2]...) {

@@ -79,7 +79,7 @@ func launch(o stack.Options) (err error) {
 	work, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if !o.Demo {
-		fmt.Printf("\n  API            %s/api/v1      every call explained: %[1]s/docs\n\n", s.GatewayURL())
+		fmt.Printf("\n  Open           %s      every call explained: %[1]s/docs\n\n", s.GatewayURL())
 	} else {
 		syncing, err := open(work, s)
 		if err != nil {
