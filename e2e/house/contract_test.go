@@ -79,7 +79,9 @@ func TestEveryContractIsLookedAt(t *testing.T) {
 	for _, file := range contract() {
 		linked[file.Path()] = true
 	}
-	for _, name := range files(t, func(name string) bool { return strings.HasPrefix(name, "proto/libertaphonix/") && path.Ext(name) == ".proto" }) {
+	for _, name := range files(t, func(name string) bool {
+		return strings.HasPrefix(name, "proto/libertaphonix/") && path.Ext(name) == ".proto"
+	}) {
 		if !linked[strings.TrimPrefix(name, "proto/")] {
 			t.Errorf("%s is in no test: import its generated package in contract_test.go", name)
 		}

@@ -56,6 +56,7 @@ func (r *Refusal) Error() string {
 		return "tokens cannot be verified at the moment; please try again"
 	case PermissionDenied:
 		return "you are not allowed to do this"
+	case TokenInvalid: // what is wrong with it follows
 	}
 	switch r.Flaw {
 	case FlawAudience:

@@ -2,6 +2,7 @@ package grpcclient_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -131,7 +132,7 @@ func TestACallCarriesTheRequestIDAndTheServiceWithThePersonBehindIt(t *testing.T
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := stream.RecvMsg(testservice.Order("")); err != io.EOF {
+	if err := stream.RecvMsg(testservice.Order("")); !errors.Is(err, io.EOF) {
 		t.Fatal(err)
 	}
 	verifier := auth.NewVerifier("shop", serviceKey, auth.NewKeys(nil, nil, time.Now), time.Now)
@@ -188,7 +189,7 @@ func TestAUnaryCallAlwaysHasADeadlineAndAStreamHasTheCallers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := stream.RecvMsg(testservice.Order("")); err != io.EOF {
+	if err := stream.RecvMsg(testservice.Order("")); !errors.Is(err, io.EOF) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]bool{true, false}, p.deadline); diff != "" {

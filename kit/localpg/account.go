@@ -55,6 +55,7 @@ func (a account) own(dir string) error {
 		if err != nil {
 			return err
 		}
+		//nolint:gosec // G122: the folder is ours and nobody else writes into it yet
 		return os.Lchown(path, int(a.uid), int(a.gid))
 	})
 }

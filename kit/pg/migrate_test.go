@@ -1,7 +1,6 @@
 package pg_test
 
 import (
-	"context"
 	"io/fs"
 	"strings"
 	"sync"
@@ -17,10 +16,6 @@ import (
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
-
-func kitOnly(ctx context.Context, pool *pgxpool.Pool) error {
-	return pg.Migrate(ctx, pool, "example", pg.KitMigrations)
-}
 
 // set is a set of migrations from names and texts in pairs.
 func set(files ...string) pg.Migrations {

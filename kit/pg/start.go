@@ -58,7 +58,7 @@ func (d *Database) migrate(ctx context.Context, o Options, sets []Migrations) er
 		}
 		text := err.Error()
 		d.lastErr.Store(&text)
-		o.log().Warn("the database is not ready, trying again", "error", err, "in", wait)
+		o.log().WarnContext(ctx, "the database is not ready, trying again", "error", err, "in", wait)
 		select {
 		case <-time.After(wait):
 			wait = min(2*wait, lastRetry)

@@ -113,7 +113,7 @@ func execute[C any](p Program[C], proc process) int {
 	}
 	log := jsonlog.New(proc.stderr, p.Name, VersionText(), slog.LevelInfo)
 	for _, w := range warnings {
-		log.Warn(w.Text, "variable", w.Variable)
+		log.Warn(w.Text, "variable", w.Variable) //nolint:sloglint // the text was written for a reader and is fixed where it was made
 	}
 	switch {
 	case *check:
