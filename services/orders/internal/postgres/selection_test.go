@@ -72,10 +72,10 @@ func (n node) walk(see func(node)) {
 	}
 }
 
-func explain(t *testing.T, pool *pgxpool.Pool, sql string, args pgx.NamedArgs) node {
+func explain(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) node {
 	t.Helper()
 	var raw []byte
-	if err := pool.QueryRow(context.Background(), "EXPLAIN (ANALYZE, FORMAT JSON) "+sql, pgx.QueryExecModeCacheDescribe, args).Scan(&raw); err != nil {
+	if err := pool.QueryRow(context.Background(), "EXPLAIN (ANALYZE, FORMAT JSON) "+sql, append([]any{pgx.QueryExecModeCacheDescribe}, args...)...).Scan(&raw); err != nil {
 		t.Fatalf("%v\n%s", err, sql)
 	}
 	var plans []struct{ Plan node }
@@ -138,23 +138,47 @@ func TestEveryListReadsAlongAnIndex(t *testing.T) {
 			s := newSelection(q.Filter)
 			sql := s.page(q.Sort, q.After, order.DefaultPageSize)
 			plan := explain(t, pool, sql, s.args)
-			removed, scanned := 0.0, []string{}
-			plan.walk(func(n node) {
-				removed += n.Removed * max(n.Loops, 1)
-				if n.Type == "Seq Scan" && n.Relation == "sales_order" {
-					scanned = append(scanned, n.Filter)
-				}
-			})
-			if len(scanned) > 0 {
-				t.Errorf("reads the whole table: %v", scanned)
-			}
-			if removed > tenPages {
-				t.Errorf("reads %.0f rows and throws them away, more than %d", removed, tenPages)
-			}
-			if t.Failed() {
-				shown, _ := json.MarshalIndent(plan, "", " ")
-				t.Logf("%s\n%s", strings.Join(strings.Fields(sql), " "), shown)
-			}
+			plan.mustBeFrugal(t, sql)
 		})
+	}
+	batch := make([]int64, 100)
+	for n := range batch {
+		batch[n] = int64(n * 911)
+	}
+	for name, statement := range map[string]struct {
+		sql  string
+		args []any
+	}{
+		"known orders of a batch":  {selectKnown, []any{store(3), batch}},
+		"locking those of a batch": {lockStoredOrders, []any{store(3), batch}},
+		"orders by id":             {selectByID, []any{batch}},
+		"items by id":              {selectItems, []any{batch}},
+		"a store's newest":         {selectNewest, []any{store(3), 20}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			explain(t, pool, statement.sql, statement.args...).mustBeFrugal(t, statement.sql)
+		})
+	}
+}
+
+// mustBeFrugal fails for a plan that scans the table, or reads more than ten pages' worth of rows to throw them away.
+func (n node) mustBeFrugal(t *testing.T, sql string) {
+	t.Helper()
+	removed, scanned := 0.0, []string{}
+	n.walk(func(n node) {
+		removed += n.Removed * max(n.Loops, 1)
+		if n.Type == "Seq Scan" && n.Relation == "sales_order" {
+			scanned = append(scanned, n.Filter)
+		}
+	})
+	if len(scanned) > 0 {
+		t.Errorf("reads the whole table: %v", scanned)
+	}
+	if removed > tenPages {
+		t.Errorf("reads %.0f rows and throws them away, more than %d", removed, tenPages)
+	}
+	if t.Failed() {
+		shown, _ := json.MarshalIndent(n, "", " ")
+		t.Logf("%s\n%s", strings.Join(strings.Fields(sql), " "), shown)
 	}
 }
