@@ -110,6 +110,14 @@ func TestPagesDecodeAsTheGoldenFilesSay(t *testing.T) {
 	}
 }
 
+func TestARowLargerThanAnyOrderIsAProblemOfItsOwn(t *testing.T) {
+	body := `{"id":7,"reference":"DEMOA7","full_name":"` + strings.Repeat("x", shop.MaxRow) + `"}`
+	row := decodeRow([]byte(body), time.UTC)
+	if p := row.Problem; p == nil || p.Reason != shop.RowTooLarge || p.ID != 7 || p.Reference != "DEMOA7" || len(row.Raw) != len(body) {
+		t.Errorf("%+v", p)
+	}
+}
+
 func TestMoneyIsExactOrRefused(t *testing.T) {
 	for text, want := range map[string]shop.Centimes{
 		"0": 0, "0.00": 0, "1600": 160_000, "1600.5": 160_050, "1600.50": 160_050, "1600.500": 160_050,

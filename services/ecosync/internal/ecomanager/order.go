@@ -56,6 +56,10 @@ func decodeRow(raw json.RawMessage, zone *time.Location) shop.Row {
 	}
 	r := &reader{zone: zone}
 	o := r.order(w)
+	if len(raw) > shop.MaxRow {
+		// It would be refused by size together with the rows it travels with.
+		r.problem = &shop.Problem{Reason: shop.RowTooLarge, Detail: "the row is larger than any order"}
+	}
 	if r.problem != nil {
 		row.Problem = r.problem
 		row.Problem.ID, row.Problem.Reference = o.ID, o.Reference

@@ -6,7 +6,6 @@
 package ordersrpc
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -104,9 +103,7 @@ func order(seen pass.Observation) *ordersv1.IngestOrder {
 		Items:      items,
 		GoodsTotal: amount(o.GoodsTotal), ShippingFee: amount(o.Shipping), Due: amount(o.Due),
 		PlacedAt: timestamp(o.PlacedAt), UpstreamUpdatedAt: timestamp(o.UpdatedAt),
-		// Bytes that are no UTF-8 would be refused with the whole batch; the
-		// decoder has read them as U+FFFD too.
-		Raw: bytes.ToValidUTF8(seen.Raw, []byte("\uFFFD")),
+		Raw: seen.Raw,
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 
 	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/shop"
@@ -12,7 +13,7 @@ import (
 // write hands the rows over in batches, each with its checkpoint, in page
 // order. news counts what orders created and updated.
 func (r *run) write(ctx context.Context, page shop.Page, cursor string, rows []shop.Row) (news int64, err error) {
-	for batch := range slices.Chunk(rows, r.engine.config.BatchSize) {
+	for batch := range batches(rows, r.engine.config.BatchSize) {
 		if ctx.Err() != nil {
 			return news, context.Cause(ctx)
 		}
@@ -27,6 +28,29 @@ func (r *run) write(ctx context.Context, page shop.Page, cursor string, rows []s
 		}
 	}
 	return news, nil
+}
+
+// maxBatchBytes of raw rows go into one call. The decoded fields travel beside
+// them, so a call stays below the 4 MiB that a service takes in.
+const maxBatchBytes = 3 << 19
+
+// batches cuts rows, in their order, at a count and at a size.
+func batches(rows []shop.Row, size int) iter.Seq[[]shop.Row] {
+	return func(yield func([]shop.Row) bool) {
+		from, bytes := 0, 0
+		for i, row := range rows {
+			if i > from && (i-from == size || bytes+len(row.Raw) > maxBatchBytes) {
+				if !yield(rows[from:i]) {
+					return
+				}
+				from, bytes = i, 0
+			}
+			bytes += len(row.Raw)
+		}
+		if from < len(rows) {
+			yield(rows[from:])
+		}
+	}
 }
 
 func (r *run) writeBatch(ctx context.Context, page shop.Page, cursor string, rows []shop.Row) (news int64, err error) {

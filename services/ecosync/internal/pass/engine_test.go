@@ -87,6 +87,22 @@ func TestASecondSyncWithNothingChangedMakesOneRequestAndWritesNothing(t *testing
 	})
 }
 
+func TestBatchesAreCutBySizeToo(t *testing.T) {
+	inWorld(t, 1, func(w *world) {
+		w.shop().fill(1, 60, time.Now())
+		w.shop().script = func(_ int, cursor string) (*shop.Page, error) {
+			p := w.shop().page(cursor)
+			for i := range p.Rows {
+				p.Rows[i].Raw = append(p.Rows[i].Raw, make([]byte, 200<<10)...)
+			}
+			return &p, nil
+		}
+		if p := w.succeed(); p.Counts.Created != 60 || slices.Max(w.orders.Sizes) != 7 {
+			t.Errorf("%+v, batches of %v: a call would be too large for orders", p.Counts, w.orders.Sizes)
+		}
+	})
+}
+
 func TestAfterKChangesASyncMakesFewRequests(t *testing.T) {
 	for _, k := range []int{1, 24, 99, 100, 101, 250} {
 		t.Run(fmt.Sprint(k), func(t *testing.T) {

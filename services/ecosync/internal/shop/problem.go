@@ -20,9 +20,15 @@ const (
 	BadMoney Reason = "BAD_MONEY"
 	// BadTime is a time in no known shape.
 	BadTime Reason = "BAD_TIME"
+	// RowTooLarge is a row of a size that no order has; see MaxRow.
+	RowTooLarge Reason = "ROW_TOO_LARGE"
 	// Rejected is a row that was decoded and that the orders service refused.
 	Rejected Reason = "REJECTED"
 )
+
+// MaxRow is the most JSON that one order may be, in bytes: as much as the orders
+// service keeps. A usual order is one or two thousand.
+const MaxRow = 256 << 10
 
 // Problem says which field of which row stood in the way.
 type Problem struct {
