@@ -149,7 +149,7 @@ func (s *suite) hire() error {
 	for p, role := range map[*person]string{s.manager: "MANAGER", s.agent: "AGENT_SUIVI"} {
 		body := fmt.Sprintf(`{"email":%q,"name":"Sans Nom","role":%q,"password":%q}`, p.email, role, p.password)
 		if a := s.admin.call(http.MethodPost, "/api/v1/users", body); a.err != nil || a.status != http.StatusOK {
-			return fmt.Errorf("make %s: %d %v %s", p.email, a.status, a.err, a.body)
+			return fmt.Errorf("make %s: HTTP %d %w %s", p.email, a.status, a.err, a.body)
 		}
 	}
 	return nil

@@ -239,7 +239,9 @@ func TestWhatChangesInAShopArrivesAndNothingElseMoves(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := slices.IndexFunc(orders, func(o ecomanagersim.Order) bool { return o.Stage == ecomanagersim.Confirming || o.Stage == ecomanagersim.Preparing })
+	i := slices.IndexFunc(orders, func(o ecomanagersim.Order) bool {
+		return o.Stage == ecomanagersim.Confirming || o.Stage == ecomanagersim.Preparing
+	})
 	if i < 0 {
 		t.Skip("no order of this world waits for its confirmation")
 	}
