@@ -27,6 +27,8 @@ type service struct {
 const (
 	firstPause = time.Second // before a program that ended is started again, doubled up to
 	longPause  = 30 * time.Second
+
+	patience = 10 * time.Second // with a program that starts, before a person is told what it waits for
 )
 
 // launch starts the program and, unless the caller wants it to stay down when it ends, keeps it running.
@@ -137,6 +139,11 @@ func (s *service) waitReady(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
+	impatient := time.AfterFunc(patience, func() {
+		s.log.hushed.Store(false)
+		s.stack.console.say(s.name, "is not ready yet; what it said last: %s", s.log.latest())
+	})
+	defer impatient.Stop()
 	var last error
 	for {
 		if last = probe(ctx, url); last == nil {
@@ -179,6 +186,12 @@ func probe(ctx context.Context, url string) error {
 		return errors.New(strings.TrimSpace(resp.Status + " " + string(body)))
 	}
 	return nil
+}
+
+// latest is the last line of tail.
+func (l *childLog) latest() string {
+	lines := strings.Split(l.tail(), "\n")
+	return lines[len(lines)-1]
 }
 
 // tail is what the program last said that was worth showing.

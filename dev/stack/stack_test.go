@@ -15,9 +15,11 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+	"github.com/redis/go-redis/v9"
 )
 
 // lines is a terminal that a test can read while it is written.
@@ -224,6 +226,33 @@ func TestWhatCannotBeHadIsNamedWithItsRemedy(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestWithoutARedisServerOneInsideTheLauncherServesAndItsKeysExpire(t *testing.T) {
+	free := &ports{}
+	port, ok := free.holdAny()
+	if !ok {
+		t.Fatal("no free port")
+	}
+	free.release()
+	r, err := insideRedis(at(port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.stop() }()
+	if err := ping(t.Context(), r.url); err != nil {
+		t.Fatal(err)
+	}
+	o, err := redis.ParseURL(r.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := redis.NewClient(o)
+	defer func() { _ = c.Close() }()
+	if err := c.Set(t.Context(), "k", "v", 20*time.Millisecond).Err(); err != nil {
+		t.Fatal(err)
+	}
+	within(t, "expired", func() bool { return c.Exists(t.Context(), "k").Val() == 0 })
 }
 
 func TestDocumentedPortsAreTakenWhenFreeAndTheNextOnesElse(t *testing.T) {
