@@ -271,15 +271,19 @@ func TestTwoStreamsOverTheSameCustomersNeverShowADeadlock(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	var orders, identities, customers, phones int
+	var orders, identities, customers, phones, deadlocks int
 	if err := pool.QueryRow(context.Background(), `
 		SELECT (SELECT count(*) FROM orders.sales_order), (SELECT count(DISTINCT upstream_id) FROM orders.sales_order),
-			(SELECT count(*) FROM orders.customer), (SELECT count(DISTINCT phone_e164) FROM orders.sales_order)`).
-		Scan(&orders, &identities, &customers, &phones); err != nil {
+			(SELECT count(*) FROM orders.customer), (SELECT count(DISTINCT phone_e164) FROM orders.sales_order),
+			(SELECT deadlocks FROM pg_stat_database WHERE datname = current_database())`).
+		Scan(&orders, &identities, &customers, &phones, &deadlocks); err != nil {
 		t.Fatal(err)
 	}
 	if orders != identities || customers < phones || orders == 0 {
 		t.Errorf("%d orders of %d identities, %d customers of %d numbers", orders, identities, customers, phones)
+	}
+	if deadlocks > 0 {
+		t.Errorf("PostgreSQL broke %d deadlocks: the locks are not taken in one order", deadlocks)
 	}
 	t.Logf("%v batches of 100 rows", batches)
 }
