@@ -17,6 +17,7 @@ import (
 	"github.com/libertaphonix/libertaphonix/kit/seal"
 	identityv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/identity/v1"
 	systemv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/system/v1"
+	"github.com/libertaphonix/libertaphonix/proto/suite"
 	"github.com/libertaphonix/libertaphonix/services/identity/internal/account"
 	"github.com/libertaphonix/libertaphonix/services/identity/internal/argon2id"
 	"github.com/libertaphonix/libertaphonix/services/identity/internal/postgres"
@@ -86,7 +87,7 @@ func domain(store *postgres.Store, w world) (*account.Service, *signing.Keyring)
 // newServer also answers the set that user tokens are verified with: identity's own keys from its own database, with no network
 // and no stored copy between.
 func newServer(
-	cfg Config, o *obs.Observability, pool statter, store *postgres.Store, accounts *account.Service, keyring *signing.Keyring, w world,
+	cfg Config, o *obs.Observability, pool suite.Pool, store *postgres.Store, accounts *account.Service, keyring *signing.Keyring, w world,
 ) (*grpcserver.Server, *auth.Keys, error) {
 	serviceKey, err := cfg.ServiceKey()
 	if err != nil {
@@ -96,7 +97,7 @@ func newServer(
 	if err != nil {
 		return nil, nil, err
 	}
-	rules, suite, err := permissions()
+	rules, all, err := permissions()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -107,9 +108,9 @@ func newServer(
 		Reflection: grpcserver.ReflectionRule(cfg.Production()),
 	}, func(r grpc.ServiceRegistrar) {
 		identityv1.RegisterIdentityServiceServer(r, rpc.NewServer(rpc.Deps{
-			Accounts: accounts, Keys: keyring, Trail: store, Suite: suite, Zone: cfg.BusinessTimezone, KeepDays: cfg.LogRetentionDays,
+			Accounts: accounts, Keys: keyring, Trail: store, Suite: all, Zone: cfg.BusinessTimezone, KeepDays: cfg.LogRetentionDays,
 		}))
-		systemv1.RegisterSystemServiceServer(r, &rpc.System{Version: run.VersionText(), Started: w.now(), Pool: look(pool)})
+		systemv1.RegisterSystemServiceServer(r, &suite.System{Service: Name, Version: run.VersionText(), Started: w.now(), Pool: pool})
 	})
 	return server, keys, err
 }

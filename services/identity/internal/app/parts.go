@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgxpool"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/libertaphonix/libertaphonix/kit/auth"
 	"github.com/libertaphonix/libertaphonix/proto/access"
@@ -17,32 +15,21 @@ import (
 	identityv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/identity/v1"
 	ordersv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/orders/v1"
 	systemv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/system/v1"
+	"github.com/libertaphonix/libertaphonix/proto/suite"
 	"github.com/libertaphonix/libertaphonix/services/identity/internal/account"
-	"github.com/libertaphonix/libertaphonix/services/identity/internal/rpc"
 	"github.com/libertaphonix/libertaphonix/services/identity/internal/signing"
 )
 
 // permissions reads who may call what: of identity's own methods, which it enforces, and of the whole suite, which it tells each
 // user for screens that hide what is not allowed. A new service joins the second list.
-func permissions() (own, suite map[string]auth.Rule, err error) {
-	mine := slices.Concat(
-		servicesOf(identityv1.File_libertaphonix_identity_v1_identity_proto),
-		servicesOf(systemv1.File_libertaphonix_system_v1_system_proto))
+func permissions() (own, all map[string]auth.Rule, err error) {
+	mine := suite.Services(identityv1.File_libertaphonix_identity_v1_identity_proto, systemv1.File_libertaphonix_system_v1_system_proto)
 	if own, err = access.Rules(mine...); err != nil {
 		return nil, nil, err
 	}
-	suite, err = access.Rules(slices.Concat(mine,
-		servicesOf(ordersv1.File_libertaphonix_orders_v1_orders_proto),
-		servicesOf(ecosyncv1.File_libertaphonix_ecosync_v1_ecosync_proto))...)
-	return own, suite, err
-}
-
-func servicesOf(file protoreflect.FileDescriptor) []protoreflect.ServiceDescriptor {
-	var list []protoreflect.ServiceDescriptor
-	for i := range file.Services().Len() {
-		list = append(list, file.Services().Get(i))
-	}
-	return list
+	all, err = access.Rules(slices.Concat(mine,
+		suite.Services(ordersv1.File_libertaphonix_orders_v1_orders_proto, ecosyncv1.File_libertaphonix_ecosync_v1_ecosync_proto))...)
+	return own, all, err
 }
 
 // issuer is the adapter of account.Issuer to the issuer of kit/auth.
@@ -77,24 +64,6 @@ func publishedKeys(keyring *signing.Keyring) func(context.Context) ([]byte, erro
 			keys = append(keys, auth.PublicKey{ID: k.ID, Key: k.Public()})
 		}
 		return auth.JWKS(keys...)
-	}
-}
-
-// statter is a pool.
-type statter interface {
-	Ping(ctx context.Context) error
-	Stat() *pgxpool.Stat
-}
-
-const lookTimeout = 2 * time.Second
-
-func look(pool statter) func(context.Context) rpc.Pool {
-	return func(ctx context.Context) rpc.Pool {
-		ctx, cancel := context.WithTimeout(ctx, lookTimeout)
-		defer cancel()
-		reachable := pool.Ping(ctx) == nil
-		s := pool.Stat()
-		return rpc.Pool{Reachable: reachable, Max: s.MaxConns(), Open: s.TotalConns(), InUse: s.AcquiredConns()}
 	}
 }
 
