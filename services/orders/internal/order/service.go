@@ -15,6 +15,7 @@ var (
 	ErrWilayaUnknown = errors.New("no wilaya has this code")
 	ErrMoneyInvalid  = errors.New("not an amount in the currency of the store")
 	ErrTextInvalid   = errors.New("a text holds a character that cannot be stored")
+	ErrTextMissing   = errors.New("a name, a title or a note is blank")
 )
 
 // OwnedByShopError refuses to change by hand what the shop owns: the next sync would undo it.
@@ -107,10 +108,9 @@ type Service struct {
 	zone  *time.Location
 	now   func() time.Time
 
-	mu      sync.Mutex
-	atlas   *Gazetteer
-	readAt  time.Time
-	wilayas []Wilaya
+	mu     sync.Mutex
+	atlas  *Gazetteer
+	readAt time.Time
 }
 
 // NewService makes the use-cases over a store. The zone decides business days; now is the clock.
@@ -132,7 +132,7 @@ func (s *Service) gazetteer(ctx context.Context) (*Gazetteer, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.wilayas, s.atlas, s.readAt = wilayas, NewGazetteer(wilayas), s.now()
+	s.atlas, s.readAt = NewGazetteer(wilayas), s.now()
 	return s.atlas, nil
 }
 

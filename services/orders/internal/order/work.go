@@ -33,7 +33,7 @@ type Draft struct {
 }
 
 // Create makes an order by hand. It is ready to be worked at once, and what must be collected is its goods and the shipping.
-// ErrPhoneInvalid: a manual order needs a number to call. ErrWilayaUnknown, ErrMoneyInvalid.
+// ErrPhoneInvalid: a manual order needs a number to call. ErrWilayaUnknown, ErrMoneyInvalid, ErrTextMissing.
 func (s *Service) Create(ctx context.Context, d Draft, r Request) (*Order, error) {
 	atlas, err := s.gazetteer(ctx)
 	if err != nil {
@@ -42,6 +42,9 @@ func (s *Service) Create(ctx context.Context, d Draft, r Request) (*Order, error
 	now := s.now()
 	o := &Order{Identity: Identity{Origin: ByHand, StoreID: d.StoreID}}
 	o.name(strings.TrimSpace(d.FullName))
+	if o.FullName == "" {
+		return nil, ErrTextMissing
+	}
 	o.phone(strings.TrimSpace(d.Phone))
 	if o.PhoneProblem != PhoneGood {
 		return nil, ErrPhoneInvalid
@@ -49,17 +52,9 @@ func (s *Service) Create(ctx context.Context, d Draft, r Request) (*Order, error
 	if err := o.moveTo(d.WilayaCode, atlas); err != nil {
 		return nil, err
 	}
-	o.Commune, o.Address, o.Tags, o.Items = d.Commune, d.Address, d.Tags, d.Items
-	o.Amounts = Amounts{ShippingFee: d.ShippingFee, Currency: DZD}
-	for _, item := range d.Items {
-		if item.UnitPrice == nil {
-			return nil, ErrMoneyInvalid
-		}
-		o.GoodsTotal += int64(item.Quantity) * *item.UnitPrice
-	}
-	o.Due = o.GoodsTotal + o.ShippingFee
-	if reason, _ := o.Amounts.check(); reason != NotRejected {
-		return nil, ErrMoneyInvalid
+	o.Commune, o.Address, o.Tags = d.Commune, d.Address, d.Tags
+	if err := o.sell(d.Items, d.ShippingFee); err != nil {
+		return nil, err
 	}
 	o.PlacedAt, o.TouchedAt = now, now
 	o.hear(FollowUp, Hearing{At: now, Now: now, Gazetteer: atlas, Zone: s.zone})
@@ -67,6 +62,29 @@ func (s *Service) Create(ctx context.Context, d Draft, r Request) (*Order, error
 		Kind: KindCreated, Source: SourcePerson, ActorID: r.Actor.ID, ActorRole: r.Actor.Role, StatusAfter: o.Status, After: o.snapshotJSON(),
 	}
 	return s.store.Create(ctx, o, entry, strings.TrimSpace(d.Note), r)
+}
+
+// sell puts the lines into an order made by hand and adds up what must be collected. Every amount is bounded before it is
+// multiplied or added.
+func (o *Order) sell(items []Item, shippingFee int64) error {
+	o.Items, o.Amounts = items, Amounts{ShippingFee: shippingFee, Currency: DZD}
+	if reason, _ := o.Amounts.check(); reason != NotRejected {
+		return ErrMoneyInvalid
+	}
+	for _, item := range items {
+		switch {
+		case strings.TrimSpace(item.Title) == "":
+			return ErrTextMissing
+		case item.UnitPrice == nil || *item.UnitPrice < 0 || *item.UnitPrice > maxAmount:
+			return ErrMoneyInvalid
+		}
+		o.GoodsTotal += int64(item.Quantity) * *item.UnitPrice
+	}
+	o.Due = o.GoodsTotal + o.ShippingFee
+	if reason, _ := o.Amounts.check(); reason != NotRejected {
+		return ErrMoneyInvalid
+	}
+	return nil
 }
 
 // moveTo sets the wilaya by its code; the text becomes its French name.
@@ -158,7 +176,9 @@ func (p *Patch) apply(o *Order, atlas *Gazetteer) error {
 		o.Tags = *p.Tags
 	}
 	if p.FullName != nil {
-		o.name(strings.TrimSpace(*p.FullName))
+		if o.name(strings.TrimSpace(*p.FullName)); o.FullName == "" {
+			return ErrTextMissing
+		}
 	}
 	if p.Phone != nil {
 		o.phone(strings.TrimSpace(*p.Phone))
@@ -207,9 +227,12 @@ func (s *Service) ChangeStatus(ctx context.Context, a Actor, id int64, to Status
 	})
 }
 
-// AddNote adds a note to an order that the actor sees.
+// AddNote adds a note to an order that the actor sees: ErrNotFound, ErrTextMissing.
 func (s *Service) AddNote(ctx context.Context, orderID int64, body string, r Request) (Note, error) {
 	note := Note{OrderID: orderID, AuthorID: r.Actor.ID, AuthorRole: r.Actor.Role, Body: strings.TrimSpace(body)}
+	if note.Body == "" {
+		return Note{}, ErrTextMissing
+	}
 	return s.store.AddNote(ctx, note, func(o *Order) error {
 		if !r.Actor.Sees(o) {
 			return ErrNotFound

@@ -65,6 +65,10 @@ func TestAManualOrderNeedsANumberAPlaceAndAPrice(t *testing.T) {
 		{order.ErrWilayaUnknown, func(d *order.Draft) { d.WilayaCode = 70 }},
 		{order.ErrMoneyInvalid, func(d *order.Draft) { d.Items[0].UnitPrice = nil }},
 		{order.ErrMoneyInvalid, func(d *order.Draft) { d.ShippingFee = -1 }},
+		{order.ErrMoneyInvalid, func(d *order.Draft) { d.ShippingFee = 1 << 62 }},
+		{order.ErrMoneyInvalid, func(d *order.Draft) { huge := int64(1 << 62); d.Items[0].UnitPrice = &huge }},
+		{order.ErrTextMissing, func(d *order.Draft) { d.FullName = " \t" }},
+		{order.ErrTextMissing, func(d *order.Draft) { d.Items[0].Title = "  " }},
 	} {
 		d := draft()
 		c.spoil(&d)

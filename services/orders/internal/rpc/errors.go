@@ -23,6 +23,7 @@ var Errors = rpcerr.Table{
 	{Err: order.ErrWilayaUnknown, Code: codes.InvalidArgument, Reason: ordersv1.ErrorReason_WILAYA_UNKNOWN, Detail: at("wilayaCode")},
 	{Err: order.ErrMoneyInvalid, Code: codes.InvalidArgument, Reason: ordersv1.ErrorReason_MONEY_INVALID, Message: "an amount is negative, finer than a centime or in another currency than DZD"},
 	{Err: order.ErrTextInvalid, Code: codes.InvalidArgument, Reason: rpcerr.ReasonInvalidRequest, Domain: rpcerr.PlumbingDomain, Message: order.ErrTextInvalid.Error()},
+	{Err: order.ErrTextMissing, Code: codes.InvalidArgument, Reason: rpcerr.ReasonInvalidRequest, Domain: rpcerr.PlumbingDomain, Message: order.ErrTextMissing.Error()},
 	{Err: order.ErrPageTokenInvalid, Code: codes.InvalidArgument, Reason: ordersv1.ErrorReason_PAGE_TOKEN_INVALID, Message: "the page token is damaged or belongs to another list", Detail: at("pageToken")},
 	{Err: order.ErrQueryTooShort, Code: codes.InvalidArgument, Reason: ordersv1.ErrorReason_QUERY_TOO_SHORT, Message: "a number needs 8 digits and a name 3 letters", Detail: at("q")},
 	{Err: order.ErrQueryTooBroad, Code: codes.Unavailable, Reason: ordersv1.ErrorReason_QUERY_TOO_BROAD, Message: "the list would read too much: add a filter", Detail: retryLater},
