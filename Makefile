@@ -28,6 +28,7 @@ reset: build ## Remove the data of earlier launches from DATA_DIR
 
 .PHONY: build
 build: ## Build all programs into bin/
+	@[ -x bin/stack ] || echo "building the programs; the first time takes some minutes"
 	@go build -o bin/ -ldflags '$(LDFLAGS)' $(addprefix ./,$(COMMANDS:./%=%))
 
 .PHONY: test
