@@ -126,15 +126,15 @@ var laws = []law{
 		banned: func(_ source, imported string) bool {
 			return within(imported, "proto", "services", "gateway", "dev", "e2e")
 		},
-		because: "plumbing without a domain noun can be trusted by everybody; what needs the contract stands in proto/access or in a service",
+		because: "plumbing without a domain noun can be trusted by everybody; what needs the contract stands in proto/access, in proto/suite or in a service",
 	},
 	{
 		name:    "the contract needs nothing but auth",
-		applies: func(s source) bool { return shipped(s) && within(s.dir(), "proto") },
+		applies: func(s source) bool { return shipped(s) && within(s.dir(), "proto") && !within(s.dir(), "proto/suite") },
 		banned: func(_ source, imported string) bool {
 			return ours(imported) && !within(imported, "proto", "kit/auth")
 		},
-		because: "every module imports the contract, so what it imports, everybody carries",
+		because: "everybody imports the contract, so what it imports, everybody carries; what services answer alike stands in proto/suite, which only they import",
 	},
 	{
 		name:    "the gateway has no database and knows no service",

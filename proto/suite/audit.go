@@ -33,11 +33,14 @@ func AuditEvents(page []audit.Event) ([]*auditv1.AuditEvent, error) {
 	return events, nil
 }
 
-// Struct reads a JSON object of a column; nothing is nil, so that the wire tells "no object" from an empty one.
+// Struct reads a JSON object of a column. An object without fields is absent on the wire: nothing was there, or nothing changed.
 func Struct(doc json.RawMessage) (*structpb.Struct, error) {
 	if len(doc) == 0 {
 		return nil, nil //nolint:nilnil // no document is no object, and nothing is wrong with it
 	}
 	object := &structpb.Struct{}
-	return object, object.UnmarshalJSON(doc)
+	if err := object.UnmarshalJSON(doc); err != nil || len(object.GetFields()) == 0 {
+		return nil, err
+	}
+	return object, nil
 }

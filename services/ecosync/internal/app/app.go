@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/v9"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -27,9 +26,9 @@ import (
 	identityv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/identity/v1"
 	ordersv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/orders/v1"
 	systemv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/system/v1"
+	"github.com/libertaphonix/libertaphonix/proto/suite"
 	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/dialguard"
 	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/ecomanager"
-	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/identityrpc"
 	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/ordersrpc"
 	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/pass"
 	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/postgres"
@@ -73,11 +72,11 @@ func New(ctx context.Context, cfg Config, g *run.Group) error {
 		return err
 	}
 
-	keys := auth.NewKeys(identityrpc.Keys(peers.identity), auth.NewKeyStore(database.Pool, postgres.Schema), time.Now)
+	keys := auth.NewKeys(suite.VerificationKeys(peers.identity), auth.NewKeyStore(database.Pool, postgres.Schema), time.Now)
 	server, err := newServer(cfg, o, keys, rpc.NewServer(rpc.Deps{
 		Stores: stores, Engine: engine, History: db, Zone: cfg.BusinessTimezone,
 		Retention: time.Duration(cfg.LogRetentionDays) * day, Now: time.Now,
-	}), &rpc.System{Service: Name, Version: run.VersionText(), Started: time.Now(), Pool: look(database.Pool), Redis: reach(cache)})
+	}), &suite.System{Service: Name, Version: run.VersionText(), Started: time.Now(), Pool: database.Pool, Redis: reach(cache)})
 	if err != nil {
 		return err
 	}
@@ -117,7 +116,7 @@ func dial(
 	g *run.Group, service, target string, o *obs.Observability, secure *tls.Config, tokens *auth.ServiceTokens, file protoreflect.FileDescriptor,
 ) (*grpc.ClientConn, error) {
 	conn, err := grpcclient.Dial(target, grpcclient.Options{
-		Service: service, Tokens: tokens, TLS: secure, Obs: o, Idempotent: servicesOf(file),
+		Service: service, Tokens: tokens, TLS: secure, Obs: o, Idempotent: suite.Services(file),
 	})
 	if err != nil {
 		return nil, err
@@ -145,7 +144,7 @@ func domain(cfg Config, o *obs.Observability, db *postgres.DB, tokens *vault.Vau
 	return stores, engine, nil
 }
 
-func newServer(cfg Config, o *obs.Observability, keys *auth.Keys, ecosync *rpc.Server, system *rpc.System) (*grpcserver.Server, error) {
+func newServer(cfg Config, o *obs.Observability, keys *auth.Keys, ecosync *rpc.Server, system *suite.System) (*grpcserver.Server, error) {
 	serviceKey, err := cfg.ServiceKey()
 	if err != nil {
 		return nil, err
@@ -154,8 +153,7 @@ func newServer(cfg Config, o *obs.Observability, keys *auth.Keys, ecosync *rpc.S
 	if err != nil {
 		return nil, err
 	}
-	rules, err := access.Rules(append(servicesOf(ecosyncv1.File_libertaphonix_ecosync_v1_ecosync_proto),
-		servicesOf(systemv1.File_libertaphonix_system_v1_system_proto)...)...)
+	rules, err := access.Rules(suite.Services(ecosyncv1.File_libertaphonix_ecosync_v1_ecosync_proto, systemv1.File_libertaphonix_system_v1_system_proto)...)
 	if err != nil {
 		return nil, err
 	}
@@ -212,36 +210,12 @@ func openRedis(cfg Config, g *run.Group) (redis.Cmdable, error) {
 	return client, nil
 }
 
-func servicesOf(file protoreflect.FileDescriptor) []protoreflect.ServiceDescriptor {
-	var list []protoreflect.ServiceDescriptor
-	for i := range file.Services().Len() {
-		list = append(list, file.Services().Get(i))
-	}
-	return list
-}
-
-// lookTimeout bounds what admin/system waits for a dependency that is down.
-const lookTimeout = 2 * time.Second
-
-func look(pool *pgxpool.Pool) func(context.Context) rpc.Pool {
-	return func(ctx context.Context) rpc.Pool {
-		ctx, cancel := context.WithTimeout(ctx, lookTimeout)
-		defer cancel()
-		reachable := pool.Ping(ctx) == nil
-		s := pool.Stat()
-		return rpc.Pool{Reachable: reachable, Max: s.MaxConns(), Open: s.TotalConns(), InUse: s.AcquiredConns()}
-	}
-}
-
-func reach(cache redis.Cmdable) func(context.Context) bool {
+// reach asks whether Redis answers; nil when none is configured.
+func reach(cache redis.Cmdable) func(context.Context) error {
 	if cache == nil {
 		return nil
 	}
-	return func(ctx context.Context) bool {
-		ctx, cancel := context.WithTimeout(ctx, lookTimeout)
-		defer cancel()
-		return cache.Ping(ctx).Err() == nil
-	}
+	return func(ctx context.Context) error { return cache.Ping(ctx).Err() }
 }
 
 // newID answers a UUIDv7; it panics only if the system has no randomness, as

@@ -8,7 +8,6 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/libertaphonix/libertaphonix/kit/auth"
 	"github.com/libertaphonix/libertaphonix/kit/grpcclient"
@@ -20,7 +19,7 @@ import (
 	identityv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/identity/v1"
 	ordersv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/orders/v1"
 	systemv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/system/v1"
-	"github.com/libertaphonix/libertaphonix/services/orders/internal/identityrpc"
+	"github.com/libertaphonix/libertaphonix/proto/suite"
 	"github.com/libertaphonix/libertaphonix/services/orders/internal/order"
 	"github.com/libertaphonix/libertaphonix/services/orders/internal/postgres"
 	"github.com/libertaphonix/libertaphonix/services/orders/internal/rpc"
@@ -45,7 +44,7 @@ func New(ctx context.Context, cfg Config, g *run.Group) error {
 	if err != nil {
 		return err
 	}
-	keys := auth.NewKeys(identityrpc.Keys(identity), auth.NewKeyStore(db.Pool, postgres.Schema), time.Now)
+	keys := auth.NewKeys(suite.VerificationKeys(identity), auth.NewKeyStore(db.Pool, postgres.Schema), time.Now)
 
 	store := postgres.NewStore(db.Pool)
 	orders := order.NewService(store, cfg.BusinessTimezone, time.Now)
@@ -68,7 +67,7 @@ func dialIdentity(cfg Config, o *obs.Observability, g *run.Group) (*grpc.ClientC
 		return nil, err
 	}
 	conn, err := grpcclient.Dial(cfg.Peers.IdentityAddr, grpcclient.Options{ // its keys are public: no token is shown for them
-		Service: "identity", TLS: secure, Obs: o, Idempotent: servicesOf(identityv1.File_libertaphonix_identity_v1_identity_proto),
+		Service: "identity", TLS: secure, Obs: o, Idempotent: suite.Services(identityv1.File_libertaphonix_identity_v1_identity_proto),
 	})
 	if err != nil {
 		return nil, err
@@ -94,8 +93,7 @@ func newServer(
 	if err != nil {
 		return nil, err
 	}
-	rules, err := access.Rules(append(servicesOf(ordersv1.File_libertaphonix_orders_v1_orders_proto),
-		servicesOf(systemv1.File_libertaphonix_system_v1_system_proto)...)...)
+	rules, err := access.Rules(suite.Services(ordersv1.File_libertaphonix_orders_v1_orders_proto, systemv1.File_libertaphonix_system_v1_system_proto)...)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +107,7 @@ func newServer(
 		Reflection: grpcserver.ReflectionRule(cfg.Production()),
 	}, func(r grpc.ServiceRegistrar) {
 		ordersv1.RegisterOrdersServiceServer(r, face)
-		systemv1.RegisterSystemServiceServer(r, &rpc.System{Version: run.VersionText(), Started: w.now(), Pool: look(pool)})
+		systemv1.RegisterSystemServiceServer(r, &suite.System{Service: Name, Version: run.VersionText(), Started: w.now(), Pool: pool})
 	})
 }
 
@@ -132,24 +130,4 @@ func database(cfg Config, o *obs.Observability) pg.Options {
 		options.Log, options.Metrics = o.Log, o.Metrics
 	}
 	return options
-}
-
-func servicesOf(file protoreflect.FileDescriptor) []protoreflect.ServiceDescriptor {
-	var list []protoreflect.ServiceDescriptor
-	for i := range file.Services().Len() {
-		list = append(list, file.Services().Get(i))
-	}
-	return list
-}
-
-const lookTimeout = 2 * time.Second
-
-func look(pool *pgxpool.Pool) func(context.Context) rpc.Pool {
-	return func(ctx context.Context) rpc.Pool {
-		ctx, cancel := context.WithTimeout(ctx, lookTimeout)
-		defer cancel()
-		reachable := pool.Ping(ctx) == nil
-		s := pool.Stat()
-		return rpc.Pool{Reachable: reachable, Max: s.MaxConns(), Open: s.TotalConns(), InUse: s.AcquiredConns()}
-	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/libertaphonix/libertaphonix/kit/rpcerr"
 	"github.com/libertaphonix/libertaphonix/proto/access"
 	ordersv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/orders/v1"
+	"github.com/libertaphonix/libertaphonix/proto/suite"
 )
 
 func dzd(units int64, nanos int32) *money.Money {
@@ -251,7 +252,7 @@ func TestAStoreIsDescribedAndCleanupCounts(t *testing.T) {
 // Every method lets in whom the contract names, and nobody else (lessons P79 to P81).
 func TestEveryMethodLetsInWhomTheContractNames(t *testing.T) {
 	f := serve(t)
-	rules, err := access.Rules(servicesOf(ordersv1.File_libertaphonix_orders_v1_orders_proto)...)
+	rules, err := access.Rules(suite.Services(ordersv1.File_libertaphonix_orders_v1_orders_proto)...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -77,8 +77,9 @@ func TestAtFirstSightTheMeaningIsTheStatusAndOnlyFollowUpIsReady(t *testing.T) {
 		{"Livrée", ShopDelivered, Delivered, false, func(o *Order) *time.Time { return o.DeliveredAt }},
 		{"Retourné", ShopReturned, Returned, false, func(o *Order) *time.Time { return o.ReturnedAt }},
 	} {
-		for _, courierKnows := range []bool{false, true} { // whoever knows, there is nobody to contradict at first sight
-			d := intake(Pass, courierKnows, tuesday).Judge(nil, said(c.state, c.meaning, monday))
+		for n, trigger := range []Trigger{Pass, Rescan, Webhook} {
+			courierKnows := n > 0 // whoever knows, there is nobody to contradict at first sight
+			d := intake(trigger, courierKnows, tuesday).Judge(nil, said(c.state, c.meaning, monday))
 			o := d.Order
 			if o.Status != c.status || (o.ReadyAt != nil) != c.ready || d.BecameReady != c.ready || o.Disagreement != Agreed {
 				t.Errorf("%s: %+v, became ready %v", c.state, o.Life, d.BecameReady)

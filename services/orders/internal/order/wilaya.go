@@ -45,12 +45,19 @@ func NewGazetteer(wilayas []Wilaya) *Gazetteer {
 // without accents, article and spacing; by code; by code and name ("16 - Alger"), where the name decides.
 func (g *Gazetteer) Code(written string) int {
 	folded := Fold(written)
-	for _, lead := range []string{"wilaya de ", "wilaya d ", "wilaya ", "ولايه "} {
+	elided := folded
+	for _, lead := range []string{"wilaya de ", "wilaya ", "ولايه "} {
 		folded = strings.TrimPrefix(folded, lead)
 	}
 	name := strings.TrimLeft(folded, "0123456789 ")
-	if code := g.byName[wilayaKey(name)]; name != "" {
+	if code, found := g.byName[wilayaKey(name)]; found {
 		return code
+	}
+	if rest, ok := strings.CutPrefix(elided, "wilaya d"); ok { // d'Alger; only now, or Djelfa would lose its D
+		return g.byName[wilayaKey(rest)]
+	}
+	if name != "" {
+		return 0
 	}
 	code, err := strconv.Atoi(strings.TrimSpace(folded))
 	if _, known := g.byCode[code]; err != nil || !known {

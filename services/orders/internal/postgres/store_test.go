@@ -153,6 +153,7 @@ func TestEveryRowIsAnsweredAloneInItsPlace(t *testing.T) {
 	}
 }
 
+// Lesson P14: changes of the shop reach us, each field by its owner.
 func TestAChangedRowReplacesWhatTheShopOwnsAndNothingElse(t *testing.T) {
 	s, pool := newService(t)
 	id := ingest1(t, s, storeA, order.Pass, row(1, "0550000001", "En dispatch", order.FollowUp))[0].OrderID

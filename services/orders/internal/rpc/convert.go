@@ -1,17 +1,16 @@
 package rpc
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
 
 	"google.golang.org/genproto/googleapis/type/money"
-	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	accessv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/access/v1"
 	ordersv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/orders/v1"
+	"github.com/libertaphonix/libertaphonix/proto/suite"
 	"github.com/libertaphonix/libertaphonix/services/orders/internal/order"
 )
 
@@ -77,11 +76,11 @@ func toNote(n order.Note) *ordersv1.Note {
 }
 
 func toEntry(e order.Entry) (*ordersv1.HistoryEntry, error) {
-	before, err := toStruct(e.Before)
+	before, err := suite.Struct(e.Before)
 	if err != nil {
 		return nil, fmt.Errorf("history %d: %w", e.ID, err)
 	}
-	after, err := toStruct(e.After)
+	after, err := suite.Struct(e.After)
 	if err != nil {
 		return nil, fmt.Errorf("history %d: %w", e.ID, err)
 	}
@@ -90,18 +89,6 @@ func toEntry(e order.Entry) (*ordersv1.HistoryEntry, error) {
 		ActorId: e.ActorID, ActorRole: enum[accessv1.Role_Value](accessv1.Role_Value_value, string(e.ActorRole)), Kind: string(e.Kind),
 		Before: before, After: after, Reason: e.Reason, RequestId: e.RequestID,
 	}, nil
-}
-
-// toStruct reads a document; one without fields is absent.
-func toStruct(doc json.RawMessage) (*structpb.Struct, error) {
-	if len(doc) == 0 {
-		return nil, nil
-	}
-	s := &structpb.Struct{}
-	if err := s.UnmarshalJSON(doc); err != nil || len(s.GetFields()) == 0 {
-		return nil, err
-	}
-	return s, nil
 }
 
 func toResult(d order.Decision) *ordersv1.IngestResult {

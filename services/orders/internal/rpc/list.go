@@ -4,12 +4,9 @@ import (
 	"context"
 	"fmt"
 
-	"google.golang.org/protobuf/types/known/timestamppb"
-
 	"github.com/libertaphonix/libertaphonix/kit/audit"
-	accessv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/access/v1"
-	auditv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/audit/v1"
 	ordersv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/orders/v1"
+	"github.com/libertaphonix/libertaphonix/proto/suite"
 	"github.com/libertaphonix/libertaphonix/services/orders/internal/order"
 )
 
@@ -96,27 +93,6 @@ func (s *Server) ListAuditEvents(ctx context.Context, req *ordersv1.ListAuditEve
 	if next != 0 {
 		res.NextPageToken = order.PageToken(order.Cursor{ID: next}, scope)
 	}
-	for _, e := range events {
-		event, err := toAuditEvent(e)
-		if err != nil {
-			return nil, err
-		}
-		res.Events = append(res.Events, event)
-	}
-	return res, nil
-}
-
-func toAuditEvent(e audit.Event) (*auditv1.AuditEvent, error) {
-	before, err := toStruct(e.Before)
-	if err != nil {
-		return nil, fmt.Errorf("audit event %d: %w", e.ID, err)
-	}
-	after, err := toStruct(e.After)
-	if err != nil {
-		return nil, fmt.Errorf("audit event %d: %w", e.ID, err)
-	}
-	return &auditv1.AuditEvent{
-		Id: toID(e.ID), At: timestamppb.New(e.At), ActorId: e.Actor, Role: enum[accessv1.Role_Value](accessv1.Role_Value_value, e.Role),
-		Address: e.Address, Action: e.Action, Resource: e.Resource, Before: before, After: after, Reason: e.Reason, RequestId: e.RequestID,
-	}, nil
+	res.Events, err = suite.AuditEvents(events)
+	return res, err
 }
