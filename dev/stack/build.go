@@ -46,6 +46,7 @@ func build(ctx context.Context, o Options, progs []program, c *console) error {
 	}
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = root
+	cmd.Env = environment(os.Environ()).without("GOWORK") // the programs are of several modules, which only the workspace joins
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("the programs do not build (%w):\n%s", err, strings.TrimSpace(string(out)))
 	}
