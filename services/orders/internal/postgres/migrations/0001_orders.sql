@@ -397,13 +397,13 @@ CREATE INDEX order_history_order_idx ON orders.order_history (order_id, id DESC)
 CREATE INDEX order_history_batch_idx ON orders.order_history (batch_id) WHERE batch_id IS NOT NULL;
 CREATE INDEX order_history_assigned_idx ON orders.order_history (agent_id, at) WHERE kind = 'ASSIGNED';
 
-CREATE FUNCTION orders.refuse_history_change() RETURNS trigger LANGUAGE plpgsql AS $function$
+CREATE FUNCTION orders.refuse_history_change() RETURNS trigger LANGUAGE plpgsql SET search_path = '' AS $function$
 BEGIN
   RAISE EXCEPTION 'orders.order_history is append-only' USING ERRCODE = 'restrict_violation';
 END
 $function$;
-CREATE TRIGGER order_history_append_only BEFORE UPDATE OR DELETE ON orders.order_history
-  FOR EACH ROW EXECUTE FUNCTION orders.refuse_history_change();
+CREATE TRIGGER order_history_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON orders.order_history
+  FOR EACH STATEMENT EXECUTE FUNCTION orders.refuse_history_change();
 
 -- Late and stale are questions about this moment: a stored answer is wrong by tomorrow.
 CREATE VIEW orders.late AS
