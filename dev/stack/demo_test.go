@@ -47,8 +47,14 @@ func TestTheDemoFlowsAndItsCommandsWorkAsPrinted(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = resp.Body.Close()
+	d.admin.expires = time.Now() // as after a quarter of an hour: the refresh token takes over
+	before := d.admin.refresh
 	if arrived := syncDemo(t, d); arrived.Created != 3 {
 		t.Errorf("three orders arrived, the sync: %+v", arrived)
+	}
+
+	if d.admin.refresh == before {
+		t.Error("the launcher logged in again, or not at all, in place of refreshing")
 	}
 
 	text, err := d.Welcome(ctx)
