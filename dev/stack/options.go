@@ -35,7 +35,7 @@ type Options struct {
 	NoRestart bool
 
 	// DemoOrders is how many orders each demo shop has at the start; 0 = 400. DemoSpeed is the simulator's business time per real time;
-	// 0 = 60. SyncEvery is the pause between the launcher's own syncs; 0 = 10 s.
+	// 0 = 60. SyncEvery is the pause between the launcher's own syncs; 0 = 15 s, which stays within what the vendor allows a token a day.
 	DemoOrders int
 	DemoSpeed  float64
 	SyncEvery  time.Duration
@@ -55,7 +55,7 @@ func (o Options) withDefaults() (Options, error) {
 		o.DemoSpeed = 60
 	}
 	if o.SyncEvery == 0 {
-		o.SyncEvery = 10 * time.Second
+		o.SyncEvery = 15 * time.Second
 	}
 	if o.Bin == "" {
 		root, err := repository()
