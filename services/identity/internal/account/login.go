@@ -19,7 +19,7 @@ type Grant struct {
 // often from this address.
 func (s *Service) Login(ctx context.Context, typed string, p Password, cookie bool, from Client) (Grant, error) {
 	key := NewFailureKey(typed)
-	failures, err := s.store.LoginFailures(ctx, key, from.Address, s.now())
+	failures, err := s.store.LoginFailures(ctx, key, from.Network(), s.now())
 	if err != nil {
 		return Grant{}, err
 	}

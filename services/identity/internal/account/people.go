@@ -111,7 +111,7 @@ func (s *Service) ChangePassword(ctx context.Context, id, session string, curren
 		return ErrActorNotActive
 	}
 	key := NewFailureKey(string(u.Email))
-	failures, err := s.store.LoginFailures(ctx, key, from.Address, s.now())
+	failures, err := s.store.LoginFailures(ctx, key, from.Network(), s.now())
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func (s *Service) ChangePassword(ctx context.Context, id, session string, curren
 		return err
 	}
 	if !match {
-		if err := s.store.CountFailure(ctx, key, from.Address, s.now()); err != nil {
+		if err := s.store.CountFailure(ctx, key, from.Network(), s.now()); err != nil {
 			return err
 		}
 		return ErrWrongPassword

@@ -60,14 +60,14 @@ type Store interface {
 	Credentials(ctx context.Context, e Email) (User, PasswordHash, error)
 	// CredentialsOf is Credentials by id.
 	CredentialsOf(ctx context.Context, id string) (User, PasswordHash, error)
-	// LoginFailures counts what stands against a login at this moment.
-	LoginFailures(ctx context.Context, k FailureKey, address string, at time.Time) (Failures, error)
-	// SettleLogin counts again while no other attempt of the same account and address can settle, so that any number of guesses made
+	// LoginFailures counts what stands against a login at this moment; network is Client.Network.
+	LoginFailures(ctx context.Context, k FailureKey, network string, at time.Time) (Failures, error)
+	// SettleLogin counts again while no other attempt of the same account and network can settle, so that any number of guesses made
 	// at once get FailuresPerPair answers: it refuses with LimitedError, else records the failure (ErrBadCredentials) or begins the
 	// session. ErrBadCredentials, too, when the user was disabled or the password changed meanwhile.
 	SettleLogin(ctx context.Context, a Attempt) (User, error)
 	// CountFailure is SettleLogin's counting for a wrong password given elsewhere: LimitedError, else it is recorded.
-	CountFailure(ctx context.Context, k FailureKey, address string, at time.Time) error
+	CountFailure(ctx context.Context, k FailureKey, network string, at time.Time) error
 
 	// Refresh finds the family of a token under its session's lock, lets judge decide and carries the verdict out; next becomes the
 	// successor if it is to rotate. An unknown token answers ErrSessionEnded.

@@ -2,12 +2,6 @@ package account
 
 import "time"
 
-// Client is where a call comes from, as far as it can be known. For people to read in a session list, and for counting failures.
-type Client struct {
-	Address   string
-	UserAgent string
-}
-
 // RevokeReason says why a session ended before its time.
 type RevokeReason string
 

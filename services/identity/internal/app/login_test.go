@@ -2,6 +2,7 @@ package app
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -80,6 +81,29 @@ func TestTenFailuresOfAnAccountFromOneAddressMustWait(t *testing.T) {
 	f.clock.advance(10 * time.Minute)
 	if err := f.guess(adminEmail, adminPassword, office); err != nil {
 		t.Errorf("after the wait: %v", err)
+	}
+}
+
+// One customer of IPv6 owns a /64: a fresh address for every guess is free there.
+func TestAGuesserWithAWholeNetworkIsOneGuesser(t *testing.T) {
+	f := serve(t)
+	judged := 0
+	for i := range 2 * account.FailuresPerPair {
+		err := f.guess(adminEmail, "wrong", fmt.Sprintf("2001:db8:1:1::%x", i+1))
+		if _, _, reason := rpcerr.Reason(err); reason == "INVALID_CREDENTIALS" {
+			judged++
+		}
+	}
+	if judged != account.FailuresPerPair {
+		t.Errorf("%d guesses from one /64 were judged, want %d", judged, account.FailuresPerPair)
+	}
+	const next = "2001:db8:1:2::1"
+	if err := f.guess(adminEmail, adminPassword, next); err != nil {
+		t.Errorf("from the next /64: %v", err)
+	}
+	var kept string
+	if err := f.pool.QueryRow(t.Context(), `SELECT address FROM identity.session`).Scan(&kept); err != nil || kept != next {
+		t.Errorf("the session keeps %q (%v), want the whole address", kept, err)
 	}
 }
 

@@ -24,16 +24,16 @@ type row interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-func failures(ctx context.Context, q row, k account.FailureKey, address string, at time.Time) (account.Failures, error) {
+func failures(ctx context.Context, q row, k account.FailureKey, network string, at time.Time) (account.Failures, error) {
 	var f account.Failures
-	err := q.QueryRow(ctx, countFailures, k[:], address, at.Add(-account.PairWindow), account.FailuresPerPair-1,
+	err := q.QueryRow(ctx, countFailures, k[:], network, at.Add(-account.PairWindow), account.FailuresPerPair-1,
 		at.Add(-account.AccountWindow), account.FailuresPerHour).Scan(&f.TenthNewest, &f.OfAccount)
 	return f, err
 }
 
 // LoginFailures counts what stands against a login.
-func (s *Store) LoginFailures(ctx context.Context, k account.FailureKey, address string, at time.Time) (account.Failures, error) {
-	f, err := failures(ctx, s.pool, k, address, at)
+func (s *Store) LoginFailures(ctx context.Context, k account.FailureKey, network string, at time.Time) (account.Failures, error) {
+	f, err := failures(ctx, s.pool, k, network, at)
 	return f, named("count login failures", err)
 }
 
@@ -44,11 +44,11 @@ const lockPair = `SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextext
 const insertFailure = `INSERT INTO identity.login_failure (account_hash, address, failed_at) VALUES ($1, $2, $3)`
 
 // admit counts under the pair's lock and refuses when the limit is reached.
-func admit(ctx context.Context, tx pgx.Tx, k account.FailureKey, address string, at time.Time) error {
-	if _, err := tx.Exec(ctx, lockPair, address, k[:]); err != nil {
+func admit(ctx context.Context, tx pgx.Tx, k account.FailureKey, network string, at time.Time) error {
+	if _, err := tx.Exec(ctx, lockPair, network, k[:]); err != nil {
 		return err
 	}
-	f, err := failures(ctx, tx, k, address, at)
+	f, err := failures(ctx, tx, k, network, at)
 	if err != nil {
 		return err
 	}
@@ -59,12 +59,12 @@ func admit(ctx context.Context, tx pgx.Tx, k account.FailureKey, address string,
 }
 
 // CountFailure records a wrong password unless the limit is reached.
-func (s *Store) CountFailure(ctx context.Context, k account.FailureKey, address string, at time.Time) error {
+func (s *Store) CountFailure(ctx context.Context, k account.FailureKey, network string, at time.Time) error {
 	err := pg.InTx(ctx, s.pool, func(tx pgx.Tx) error {
-		if err := admit(ctx, tx, k, address, at); err != nil {
+		if err := admit(ctx, tx, k, network, at); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, insertFailure, k[:], address, at)
+		_, err := tx.Exec(ctx, insertFailure, k[:], network, at)
 		return err
 	})
 	return named("count a failure", err)
@@ -89,12 +89,12 @@ func (s *Store) SettleLogin(ctx context.Context, a account.Attempt) (account.Use
 	var outcome error // what is answered although the transaction commits
 	err := pg.InTx(ctx, s.pool, func(tx pgx.Tx) error {
 		outcome = nil
-		if err := admit(ctx, tx, a.Account, a.From.Address, a.At); err != nil {
+		if err := admit(ctx, tx, a.Account, a.From.Network(), a.At); err != nil {
 			return err
 		}
 		if a.Session == nil {
 			outcome = account.ErrBadCredentials
-			_, err := tx.Exec(ctx, insertFailure, a.Account[:], a.From.Address, a.At)
+			_, err := tx.Exec(ctx, insertFailure, a.Account[:], a.From.Network(), a.At)
 			return err
 		}
 		var err error
