@@ -125,17 +125,30 @@ func TestMoneyIsExactOrRefused(t *testing.T) {
 		"1,600.00": 160_000, "1.600,00": 160_000, "12,345,678.90": 1_234_567_890, "1.6e+3": 160_000, "16E2": 160_000,
 		"0.1": 10, "0.29": 29, "4.35": 435, "1.15": 115, // all of them wrong by a centime through a float
 	} {
-		if got, why := parseMoney(text); why != "" || got != want {
+		if got, why := parseMoney(text, true); why != "" || got != want {
 			t.Errorf("parseMoney(%q) = %d, %q; want %d", text, got, why, want)
 		}
 	}
 	for _, text := range []string{
-		"", "-1", "1,600", "1600.001", "1e-3", "1e99", "NaN", "Infinity", "0x10", "1_000", "1/3", "12 34", "1.2.3", "1,2.3,4",
+		"", "-1", "1,600", "1.600", "12.500", "100.000", "1600.001", "1e-3", "1e99", "NaN", "Infinity", "0x10", "1_000", "1/3", "12 34", "1.2.3", "1,2.3,4",
 		"1600 DA", ".", ",5", "5.", "99999999999999", "٣٦٠٠",
 	} {
-		if got, why := parseMoney(text); why == "" {
+		if got, why := parseMoney(text, true); why == "" {
 			t.Errorf("parseMoney(%q) = %d, accepted", text, got)
 		}
+	}
+}
+
+func TestAJSONNumberIsNotTakenForAGroupedAmount(t *testing.T) {
+	if got, why := parseMoney("1.600", false); why != "" || got != 160 {
+		t.Errorf("the number 1.600 = %d, %q", got, why)
+	}
+}
+
+func TestAnEmptyCursorIsABrokenAnswerAndNotTheEndOfData(t *testing.T) {
+	_, err := decodePage([]byte(`{"data":[],"links":{"next":"https://demo.ecomanager.dz/api/shop/v2/orders?cursor=abc"},"meta":{"next_cursor":""}}`), time.UTC)
+	if shop.ClassOf(err) != shop.WrongShape {
+		t.Errorf("%v: the walk would end here in silence (lesson P29)", err)
 	}
 }
 

@@ -111,7 +111,7 @@ func (r *reader) money(field string, raw json.RawMessage) *shop.Centimes {
 	if s == "" {
 		return nil
 	}
-	amount, why := parseMoney(s)
+	amount, why := parseMoney(s, kind(raw) == '"')
 	if why != "" {
 		r.fail(shop.BadMoney, field, why)
 		return nil
@@ -135,9 +135,11 @@ var (
 )
 
 // parseMoney reads 1600, "1600.00", "1600,5", "1 600,00", "1,600.00" and
-// 1.6e+3. why is empty on success. "1,600" is refused: it is sixteen hundred to
-// one writer and one point six to another, and money is not guessed.
-func parseMoney(s string) (amount shop.Centimes, why string) {
+// 1.6e+3. why is empty on success. "1,600" and "1.600" are refused: they are sixteen
+// hundred to one writer and one point six to another, and money is not guessed.
+// A JSON number has one reading, so there 1.600 is one point six; written tells
+// that the amount came as text.
+func parseMoney(s string, written bool) (amount shop.Centimes, why string) {
 	// The French thousands separators: no-break, narrow no-break and thin space.
 	s = strings.NewReplacer("\u00a0", " ", "\u202f", " ", "\u2009", " ").Replace(s)
 	if strings.HasPrefix(s, "-") {
@@ -167,6 +169,9 @@ func parseMoney(s string) (amount shop.Centimes, why string) {
 		}
 	case dot >= 0:
 		integer, fraction = s[:dot], s[dot+1:]
+		if written && len(fraction) == 3 && groupedBy['.'].MatchString(s) {
+			return 0, "a dot before three digits groups or divides"
+		}
 	}
 	if grouped.MatchString(integer) {
 		integer = strings.ReplaceAll(integer, " ", "")
