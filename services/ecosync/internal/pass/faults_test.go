@@ -151,3 +151,19 @@ func TestOneSickStoreNeverTouchesAnother(t *testing.T) {
 		}
 	})
 }
+
+func TestAListingByIDIsNotTakenForOneByChange(t *testing.T) {
+	inWorld(t, 1, func(w *world) {
+		w.shop().fill(1, 300, time.Now()) // ids and times fall together: nothing breaks the order check
+		w.shop().script = func(_ int, cursor string) (*shop.Page, error) {
+			p := w.shop().page(cursor)
+			p.Next.At = time.Time{} // as the cursor {"id":…} is read
+			return &p, nil
+		}
+		p := w.succeed()
+		position, _, _, _, _ := w.journal.Store("store-0")
+		if position.Mode != pass.IDOnly || !strings.Contains(p.Message, "not dependable") {
+			t.Errorf("mode %s, message %q (lessons P1, P4)", position.Mode, p.Message)
+		}
+	})
+}
