@@ -54,19 +54,26 @@ func (c *Client) Ingest(ctx context.Context, b pass.Batch) ([]pass.Outcome, erro
 		}
 		return nil, fmt.Errorf("ingest orders: %w", err)
 	}
-	// A row that occurs twice may be answered once, so results are found by id.
-	results := make(map[int64]*ordersv1.IngestResult, len(answer.GetResults()))
-	for _, r := range answer.GetResults() {
-		results[r.GetUpstreamId()] = r
+	// One result per row, in the order of the rows: a row that occurs twice has two
+	// verdicts.
+	results := answer.GetResults()
+	if len(results) != len(b.Rows) {
+		return nil, fmt.Errorf("ingest orders: %d results for %d rows", len(results), len(b.Rows))
 	}
 	outcomes := make([]pass.Outcome, len(b.Rows))
 	for i, seen := range b.Rows {
-		r, ok := results[seen.Order.ID]
-		if !ok {
-			return nil, fmt.Errorf("ingest orders: no result for upstream id %d", seen.Order.ID)
+		r := results[i]
+		if r.GetUpstreamId() != seen.Order.ID {
+			return nil, fmt.Errorf("ingest orders: the result of upstream id %d stands where that of %d belongs", r.GetUpstreamId(), seen.Order.ID)
+		}
+		verdict := pass.Verdict(r.GetOutcome().String())
+		if !verdict.Known() {
+			// Taken for "stored", a verdict of a newer release would move the head
+			// over a row that is nowhere.
+			return nil, fmt.Errorf("ingest orders: outcome %s of upstream id %d is none we know", verdict, seen.Order.ID)
 		}
 		outcomes[i] = pass.Outcome{
-			UpstreamID: r.GetUpstreamId(), Verdict: pass.Verdict(r.GetOutcome().String()),
+			UpstreamID: r.GetUpstreamId(), Verdict: verdict,
 			Detail: r.GetMessage(), BecameReady: r.GetBecameReady(),
 		}
 		if outcomes[i].Verdict == pass.Rejected {
@@ -79,7 +86,9 @@ func (c *Client) Ingest(ctx context.Context, b pass.Batch) ([]pass.Outcome, erro
 // unavailable tells what a repetition may cure.
 func unavailable(err error) bool {
 	switch status.Code(err) {
-	case codes.Unavailable, codes.Aborted, codes.ResourceExhausted, codes.DeadlineExceeded:
+	case codes.Unavailable, codes.Aborted, codes.DeadlineExceeded:
+		// Not ResourceExhausted: gRPC says so of a call that is too large, and the
+		// same call is too large again.
 		return true
 	}
 	return false

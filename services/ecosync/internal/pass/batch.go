@@ -133,6 +133,11 @@ func (r *run) ingest(ctx context.Context, batch Batch) ([]Outcome, error) {
 		if err == nil && len(outcomes) != len(batch.Rows) {
 			return nil, fmt.Errorf("orders answered %d results for %d rows", len(outcomes), len(batch.Rows))
 		}
+		for _, o := range outcomes {
+			if !o.Verdict.Known() {
+				return nil, fmt.Errorf("orders answered %q for upstream id %d, which is no verdict", o.Verdict, o.UpstreamID)
+			}
+		}
 		if !errors.Is(err, ErrOrdersUnavailable) || failures == tries {
 			return outcomes, err
 		}

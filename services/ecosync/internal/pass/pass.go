@@ -145,6 +145,15 @@ const (
 	Rejected  Verdict = "REJECTED"
 )
 
+// Known tells the verdicts of the contract from anything else.
+func (v Verdict) Known() bool {
+	switch v {
+	case Created, Updated, Unchanged, Stale, Deleted, Rejected:
+		return true
+	}
+	return false
+}
+
 // Outcome is the verdict on one row.
 type Outcome struct {
 	UpstreamID int64
