@@ -16,6 +16,7 @@ var (
 	ErrStale          = errors.New("the user was changed since it was read")
 	ErrRank           = errors.New("a manager can neither make, become, nor change an administrator")
 	ErrLastAdmin      = errors.New("the last active administrator cannot be disabled or given another role")
+	ErrOwnPassword    = errors.New("the own password is changed, not reset: use ChangePassword, which asks for the current one")
 	ErrActorNotActive = errors.New("the acting user may not do this any more")
 
 	// ErrBadCredentials is the one answer to an unknown account and a wrong password: which it was is nobody's business who cannot

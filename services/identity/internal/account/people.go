@@ -82,7 +82,7 @@ func (s *Service) EnableUser(ctx context.Context, actor, id, reason string) (Use
 	return s.store.ChangeUser(ctx, actor, id, w, func(c Circumstances) (User, error) { return c.enable(now) })
 }
 
-// ResetPassword gives a user another first password and ends all its sessions.
+// ResetPassword gives another user a new first password and ends all its sessions.
 func (s *Service) ResetPassword(ctx context.Context, actor, id string, p Password) (User, error) {
 	now := s.now()
 	target, err := s.store.User(ctx, id)

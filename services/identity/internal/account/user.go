@@ -108,10 +108,14 @@ func (c Circumstances) enable(now time.Time) (User, error) {
 	return c.settle(u, now)
 }
 
-// resetPassword stamps the target as having a password that somebody else chose.
+// resetPassword stamps the target as having a password that somebody else chose. One's own is refused: whoever stole an access
+// token could make it a login for good, without ever knowing the current password.
 func (c Circumstances) resetPassword(now time.Time) (User, error) {
 	if err := c.allow(); err != nil {
 		return User{}, err
+	}
+	if c.Actor.ID == c.Target.ID {
+		return User{}, ErrOwnPassword
 	}
 	u := c.Target
 	u.MustChangePassword = true

@@ -173,6 +173,20 @@ func TestAResetEndsTheSessions(t *testing.T) {
 	}
 }
 
+// A stolen access token ends after fifteen minutes; it must not be worth a password of the thief's choice.
+func TestNobodyResetsTheOwnPassword(t *testing.T) {
+	f := serve(t)
+	me := f.login(adminEmail, adminPassword)
+	_, err := f.ResetPassword(f.with(me.GetAccessToken()), &identityv1.ResetPasswordRequest{
+		UserId: me.GetUser().GetId(), NewPassword: "taken over by a thief",
+	})
+	refused(t, "without the current password", err, codes.FailedPrecondition, "OWN_PASSWORD")
+	f.login(adminEmail, adminPassword)
+	if _, err := f.refresh(me.GetRefreshToken()); err != nil {
+		t.Errorf("the refusal ended the session: %v", err)
+	}
+}
+
 func TestUsersAreMadeOnceAndChangedByEtag(t *testing.T) {
 	f := serve(t)
 	admin := f.admin()

@@ -29,6 +29,7 @@ var Errors = rpcerr.Table{
 	{Match: weak, Code: codes.InvalidArgument, Reason: identityv1.ErrorReason_PASSWORD_TOO_WEAK, Message: "the new password breaks a rule", Detail: weakness},
 	{Err: account.ErrRank, Code: codes.PermissionDenied, Reason: identityv1.ErrorReason_ROLE_NOT_ALLOWED, Message: account.ErrRank.Error()},
 	{Err: account.ErrActorNotActive, Code: codes.PermissionDenied, Reason: accessv1.ErrorReason_PERMISSION_DENIED, Message: "you may not do this any more: log in again"},
+	{Err: account.ErrOwnPassword, Code: codes.FailedPrecondition, Reason: identityv1.ErrorReason_OWN_PASSWORD, Message: account.ErrOwnPassword.Error()},
 	{Err: account.ErrLastAdmin, Code: codes.FailedPrecondition, Reason: identityv1.ErrorReason_LAST_ADMIN, Message: account.ErrLastAdmin.Error()},
 	{Err: account.ErrStale, Code: codes.Aborted, Reason: identityv1.ErrorReason_ETAG_STALE, Message: "somebody changed the user meanwhile: read it again and repeat"},
 	{Err: account.ErrPageTokenInvalid, Code: codes.InvalidArgument, Reason: identityv1.ErrorReason_PAGE_TOKEN_INVALID, Detail: at("pageToken")},

@@ -58,6 +58,8 @@ const (
 	ErrorReason_ETAG_STALE ErrorReason_Value = 11
 	// INVALID_ARGUMENT: the page token is damaged or belongs to another list, filter or user.
 	ErrorReason_PAGE_TOKEN_INVALID ErrorReason_Value = 12
+	// FAILED_PRECONDITION: the own password is not reset but changed, by ChangePassword, which asks for the current one.
+	ErrorReason_OWN_PASSWORD ErrorReason_Value = 13
 )
 
 // Enum value maps for ErrorReason_Value.
@@ -76,6 +78,7 @@ var (
 		10: "LAST_ADMIN",
 		11: "ETAG_STALE",
 		12: "PAGE_TOKEN_INVALID",
+		13: "OWN_PASSWORD",
 	}
 	ErrorReason_Value_value = map[string]int32{
 		"VALUE_UNSPECIFIED":     0,
@@ -91,6 +94,7 @@ var (
 		"LAST_ADMIN":            10,
 		"ETAG_STALE":            11,
 		"PAGE_TOKEN_INVALID":    12,
+		"OWN_PASSWORD":          13,
 	}
 )
 
@@ -2189,8 +2193,8 @@ const file_libertaphonix_identity_v1_identity_proto_rawDesc = "" +
 	"\aremoved\x18\x01 \x03(\v2'.libertaphonix.identity.v1.CleanupCountR\aremoved\"8\n" +
 	"\fCleanupCount\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
-	"\x05count\x18\x02 \x01(\x05R\x05count\"\xb0\x02\n" +
-	"\vErrorReason\"\xa0\x02\n" +
+	"\x05count\x18\x02 \x01(\x05R\x05count\"\xc2\x02\n" +
+	"\vErrorReason\"\xb2\x02\n" +
 	"\x05Value\x12\x15\n" +
 	"\x11VALUE_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13INVALID_CREDENTIALS\x10\x01\x12\x11\n" +
@@ -2207,7 +2211,8 @@ const file_libertaphonix_identity_v1_identity_proto_rawDesc = "" +
 	"\x12\x0e\n" +
 	"\n" +
 	"ETAG_STALE\x10\v\x12\x16\n" +
-	"\x12PAGE_TOKEN_INVALID\x10\f2\xcd\x11\n" +
+	"\x12PAGE_TOKEN_INVALID\x10\f\x12\x10\n" +
+	"\fOWN_PASSWORD\x10\r2\xcd\x11\n" +
 	"\x0fIdentityService\x12\x7f\n" +
 	"\x05Login\x12'.libertaphonix.identity.v1.LoginRequest\x1a(.libertaphonix.identity.v1.LoginResponse\"#\x92\xc2\x18\x02\b\x01\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/api/v1/auth/login\x12\x87\x01\n" +
 	"\aRefresh\x12).libertaphonix.identity.v1.RefreshRequest\x1a*.libertaphonix.identity.v1.RefreshResponse\"%\x92\xc2\x18\x02\b\x01\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/api/v1/auth/refresh\x12\x86\x01\n" +

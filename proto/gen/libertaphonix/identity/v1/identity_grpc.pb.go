@@ -68,7 +68,7 @@ type IdentityServiceClient interface {
 	DisableUser(ctx context.Context, in *DisableUserRequest, opts ...grpc.CallOption) (*DisableUserResponse, error)
 	// EnableUser allows login again. Reasons: USER_NOT_FOUND, ROLE_NOT_ALLOWED.
 	EnableUser(ctx context.Context, in *EnableUserRequest, opts ...grpc.CallOption) (*EnableUserResponse, error)
-	// ResetPassword sets a new first password and ends every session of the user. Reasons: USER_NOT_FOUND, ROLE_NOT_ALLOWED, PASSWORD_TOO_WEAK.
+	// ResetPassword sets a new first password and ends every session of another user; the own password is changed by ChangePassword, which asks for the current one. Reasons: USER_NOT_FOUND, ROLE_NOT_ALLOWED, PASSWORD_TOO_WEAK, OWN_PASSWORD.
 	ResetPassword(ctx context.Context, in *ResetPasswordRequest, opts ...grpc.CallOption) (*ResetPasswordResponse, error)
 	// ListAuditEvents lists changes to users, newest first.
 	ListAuditEvents(ctx context.Context, in *ListAuditEventsRequest, opts ...grpc.CallOption) (*ListAuditEventsResponse, error)
@@ -264,7 +264,7 @@ type IdentityServiceServer interface {
 	DisableUser(context.Context, *DisableUserRequest) (*DisableUserResponse, error)
 	// EnableUser allows login again. Reasons: USER_NOT_FOUND, ROLE_NOT_ALLOWED.
 	EnableUser(context.Context, *EnableUserRequest) (*EnableUserResponse, error)
-	// ResetPassword sets a new first password and ends every session of the user. Reasons: USER_NOT_FOUND, ROLE_NOT_ALLOWED, PASSWORD_TOO_WEAK.
+	// ResetPassword sets a new first password and ends every session of another user; the own password is changed by ChangePassword, which asks for the current one. Reasons: USER_NOT_FOUND, ROLE_NOT_ALLOWED, PASSWORD_TOO_WEAK, OWN_PASSWORD.
 	ResetPassword(context.Context, *ResetPasswordRequest) (*ResetPasswordResponse, error)
 	// ListAuditEvents lists changes to users, newest first.
 	ListAuditEvents(context.Context, *ListAuditEventsRequest) (*ListAuditEventsResponse, error)
