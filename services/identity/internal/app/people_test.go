@@ -1,8 +1,10 @@
 package app
 
 import (
+	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -247,6 +249,44 @@ func TestUsersAreListedInPagesThatBelongToTheirListAndUser(t *testing.T) {
 	if diff := cmp.Diff([]string{"agent0", "agent1", "agent2", "agent3", "agent4"}, names); diff != "" {
 		t.Errorf("agents (-want +got):\n%s", diff)
 	}
+}
+
+// A page token is a checksum and no signature: whoever computes it may put anything in it, and must not get our fault for an answer.
+func TestAForgedPageTokenIsTheFaultOfItsMaker(t *testing.T) {
+	f := serve(t)
+	admin := f.admin()
+	me := f.login(adminEmail, adminPassword).GetUser().GetId()
+	users := strings.Join([]string{"users", me, "", "[]", "false false"}, "\x00")
+	trail := strings.Join([]string{"audit", me, "", "", "", "", ""}, "\x00")
+	for _, key := range []string{"not-a-uuid", "urn:uuid:01890000-0000-7000-8000-000000000000", "a\x00b"} {
+		_, err := f.ListUsers(admin, &identityv1.ListUsersRequest{PageToken: account.PageToken(key, users)})
+		refused(t, "users after "+key, err, codes.InvalidArgument, "PAGE_TOKEN_INVALID")
+		_, err = f.ListAuditEvents(admin, &identityv1.ListAuditEventsRequest{PageToken: account.PageToken(key, trail)})
+		refused(t, "events after "+key, err, codes.InvalidArgument, "PAGE_TOKEN_INVALID")
+	}
+	honest := account.PageToken("01890000-0000-7000-8000-000000000000", users)
+	if _, err := f.ListUsers(admin, &identityv1.ListUsersRequest{PageToken: honest}); err != nil {
+		t.Errorf("a token of the same scope: %v", err)
+	}
+}
+
+func TestARequestIDIsBoundedHoweverItComes(t *testing.T) {
+	f := serve(t)
+	admin := f.admin()
+	make := func(ctx context.Context, name string) error {
+		_, err := f.CreateUser(ctx, &identityv1.CreateUserRequest{
+			Email: name + "@shop.dz", Name: name, Role: accessv1.Role_AGENT_SUIVI, Password: somePassword,
+		})
+		return err
+	}
+	longest := strings.Repeat("k", 64)
+	if err := make(metadata.AppendToOutgoingContext(admin, "idempotency-key", longest), "longest"); err != nil {
+		t.Errorf("64 characters: %v", err)
+	}
+	tooLong := metadata.AppendToOutgoingContext(admin, "idempotency-key", longest+"k")
+	refused(t, "65 characters", make(tooLong, "long"), codes.InvalidArgument, "INVALID_REQUEST")
+	twice := metadata.AppendToOutgoingContext(admin, "idempotency-key", "a", "idempotency-key", "b")
+	refused(t, "two keys", make(twice, "twice"), codes.InvalidArgument, "INVALID_REQUEST")
 }
 
 func TestChangesAreInTheAuditTrail(t *testing.T) {

@@ -99,11 +99,11 @@ func shown(ctx context.Context, given string) account.RefreshToken {
 // plain hash of it, kept for a day, would be the one place where it can be guessed fast.
 func once(ctx context.Context, req *identityv1.CreateUserRequest) (account.Once, error) {
 	key := req.GetRequestId()
-	if values := metadata.ValueFromIncomingContext(ctx, "idempotency-key"); key == "" && len(values) == 1 {
-		key = values[0]
-	}
 	if key == "" {
-		return account.Once{}, nil
+		var err error
+		if key, err = headerKey(ctx); err != nil || key == "" {
+			return account.Once{}, err
+		}
 	}
 	bound := proto.CloneOf(req)
 	bound.Password, bound.RequestId = "", ""
@@ -112,6 +112,26 @@ func once(ctx context.Context, req *identityv1.CreateUserRequest) (account.Once,
 		return account.Once{}, fmt.Errorf("hash the request: %w", err)
 	}
 	return account.Once{Key: key, Request: sha256.Sum256(raw)}, nil
+}
+
+// maxKey is how long a request id may be; the contract says the same of the field.
+const maxKey = 64
+
+var errKey = fmt.Errorf("the header Idempotency-Key is sent once, with at most %d printable characters", maxKey)
+
+// headerKey reads the request id from the header. What cannot be remembered is refused and not ignored: whoever sends one relies
+// on a repetition changing nothing.
+func headerKey(ctx context.Context) (string, error) {
+	values := metadata.ValueFromIncomingContext(ctx, "idempotency-key")
+	if len(values) == 0 {
+		return "", nil
+	}
+	key := values[0]
+	unprintable := strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' })
+	if len(values) > 1 || len(key) > maxKey || unprintable {
+		return "", errKey
+	}
+	return key, nil
 }
 
 const (
