@@ -77,6 +77,7 @@ func (r *run) writeBatch(ctx context.Context, page shop.Page, cursor string, row
 	}
 	counts := r.counts()
 	counts.Rows += int64(len(rows))
+	var stored []shop.Row
 	for i, outcome := range outcomes {
 		seen := batch.Rows[i]
 		if outcome.Verdict == Rejected {
@@ -86,7 +87,12 @@ func (r *run) writeBatch(ctx context.Context, page shop.Page, cursor string, row
 			}
 			continue
 		}
-		point.Settled = append(point.Settled, outcome.UpstreamID)
+		if outcome.Verdict == Created || outcome.Verdict == Updated || outcome.Verdict == Unchanged {
+			// Only these say that this very row stands in orders. STALE and DELETED
+			// leave what was wrong before as it was, and teach nothing.
+			point.Settled = append(point.Settled, outcome.UpstreamID)
+			stored = append(stored, shop.Row{Order: seen.Order})
+		}
 		if outcome.BecameReady {
 			counts.BecameReady++
 		}
@@ -99,7 +105,7 @@ func (r *run) writeBatch(ctx context.Context, page shop.Page, cursor string, row
 		}
 	}
 	counts.Quarantined += int64(len(point.Quarantine))
-	for _, p := range shop.Prefixes(rows) {
+	for _, p := range shop.Prefixes(stored) {
 		if !slices.Contains(r.store.ReferencePrefixes, p) {
 			point.Prefixes = append(point.Prefixes, p)
 		}
@@ -141,8 +147,8 @@ func (r *run) ingest(ctx context.Context, batch Batch) ([]Outcome, error) {
 		if !errors.Is(err, ErrOrdersUnavailable) || failures == tries {
 			return outcomes, err
 		}
-		if err := pause(ctx, jitter(backOff)); err != nil {
-			return nil, err
+		if pause(ctx, jitter(backOff)) != nil {
+			return nil, err // no time is left for another try, so the last one tells
 		}
 		backOff *= 2
 	}

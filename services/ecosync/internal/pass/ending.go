@@ -22,7 +22,7 @@ func (r *run) finish(ctx context.Context, err error) Pass {
 	// not wait for the lease to run out.
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), batchTime)
 	defer cancel()
-	if err := r.engine.journal.Finish(closing, r.ticket, ending); err != nil {
+	if err := r.close(closing, ending); err != nil {
 		r.engine.log.ErrorContext(ctx, "a pass could not be closed", "store", r.store.Identifier, "pass", r.ticket.PassID, "error", err)
 		if ending.Result == Succeeded {
 			// The position did not move, so the pass did not succeed.
@@ -64,7 +64,7 @@ func (r *run) ending(err error) Ending {
 	case err == nil:
 		position := r.walk.finished()
 		e.Result, e.Position, e.Message = Succeeded, &position, r.remarks()
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, errLeft), errors.Is(err, context.Canceled):
 		e.Result, e.Message = Cancelled, "cancelled; the next pass begins again from the top"
 	case errors.Is(err, ErrPaused):
 		e.Result, e.Message = Cancelled, err.Error()
@@ -77,13 +77,13 @@ func (r *run) ending(err error) Ending {
 		e.Failure, e.Pause = shop.OtherShop, true
 		e.Message = "the shop answers orders of another shop: check base URL and token"
 	case errors.As(err, &wait):
-		e.Failure, e.ResumeAt = shop.RateLimitReached, wait.until
+		e.Failure, e.ResumeAt = shop.FailureOf(err), wait.until
 		e.Message = fmt.Sprintf("the shop asks to wait until %s", wait.until.UTC().Format(time.RFC3339))
 	case errors.As(err, &fault):
 		e.Failure, e.Message, e.Pause = shop.FailureOf(err), shop.Advice(err), fault.NeedsPerson()
 	case errors.Is(err, errNoClock):
 		e.Failure, e.Message = shop.AnswerInvalid, err.Error()
-	case errors.Is(err, ErrOrdersUnavailable), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, ErrOrdersUnavailable):
 		e.Failure, e.Message = shop.OrdersUnavailable, ErrOrdersUnavailable.Error()
 	default:
 		e.Failure, e.Message = shop.Internal, shop.Advice(err)

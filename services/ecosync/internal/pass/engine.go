@@ -26,6 +26,9 @@ const (
 	batchTime = 30 * time.Second
 )
 
+// errLeft ends a pass whose caller is gone or has no more time.
+var errLeft = errors.New("the caller left")
+
 // Upstream reads a shop. Errors are *shop.Fault, or the context's.
 type Upstream interface {
 	Orders(ctx context.Context, a shop.Access, cursor string) (shop.Page, error)
@@ -133,7 +136,7 @@ func (e *Engine) Run(ctx context.Context, s store.Store, report func(Progress)) 
 	if ctx.Err() != nil {
 		return notBegun(Cancelled, shop.NoFailure, "cancelled before it began")
 	}
-	ticket, err := e.journal.Begin(ctx, s.ID, Lease)
+	ticket, err := e.begin(ctx, s.ID)
 	switch {
 	case errors.Is(err, ErrAlreadyRunning):
 		return notBegun(AlreadyRunning, shop.NoFailure, err.Error())
@@ -144,7 +147,7 @@ func (e *Engine) Run(ctx context.Context, s store.Store, report func(Progress)) 
 		return notBegun(Failed, shop.Internal, "the pass could not begin")
 	}
 	r := &run{
-		engine: e, store: s, ticket: ticket, walk: newWalk(ticket.Position), tell: tell,
+		engine: e, store: ticket.Store, ticket: ticket, walk: newWalk(ticket.Position), tell: tell,
 		pass: Pass{ID: ticket.PassID, StoreID: s.ID, StartedAt: ticket.StartedAt},
 	}
 	r.note(func(*Pass) {})
@@ -153,6 +156,22 @@ func (e *Engine) Run(ctx context.Context, s store.Store, report func(Progress)) 
 		e.config.Ended(record)
 	}
 	return record
+}
+
+// begin and close contain a panic of the journal as well.
+func (e *Engine) begin(ctx context.Context, storeID string) (t Ticket, err error) {
+	defer caught(&err)
+	return e.journal.Begin(ctx, storeID, Lease)
+}
+
+func (r *run) close(ctx context.Context, e Ending) (err error) {
+	defer caught(&err)
+	return r.engine.journal.Finish(ctx, r.ticket, e)
+}
+
+func (r *run) renew(ctx context.Context) (err error) {
+	defer caught(&err)
+	return r.engine.journal.Renew(ctx, r.ticket, Lease)
 }
 
 // alive runs the walk with a pulse: the term is renewed while the walk lasts,
@@ -165,7 +184,7 @@ func (r *run) alive(ctx context.Context) (err error) {
 		defer close(stopped)
 		for pause(ctx, renewal) == nil {
 			// A renewal that fails otherwise is tried again: the term outlives two.
-			err := r.engine.journal.Renew(ctx, r.ticket, Lease)
+			err := r.renew(ctx)
 			if errors.Is(err, ErrTermLost) || errors.Is(err, ErrPaused) {
 				cancel(err)
 			}
@@ -173,10 +192,15 @@ func (r *run) alive(ctx context.Context) (err error) {
 	}()
 	defer func() { cancel(nil); <-stopped }()
 	err = r.run(ctx)
-	if err != nil && context.Cause(ctx) != nil {
-		return context.Cause(ctx)
+	switch cause := context.Cause(ctx); {
+	case err == nil || cause == nil:
+		return err
+	case errors.Is(cause, context.DeadlineExceeded):
+		// The caller's time is over, which says nothing about the shop or orders.
+		return fmt.Errorf("%w: %w", errLeft, cause)
+	default:
+		return cause
 	}
-	return err
 }
 
 // caught turns a panic into an error of this pass: the other stores go on, and

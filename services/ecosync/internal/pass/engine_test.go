@@ -302,14 +302,116 @@ func TestThreeForeignReferencesPauseTheStore(t *testing.T) {
 	})
 }
 
-func TestAPageOfAnotherShopIsRefusedBeforeAnythingIsWritten(t *testing.T) {
+func TestAShopThatChangesItsPrefixIsSyncedOn(t *testing.T) {
 	inWorld(t, 1, func(w *world) {
 		w.shop().fill(1, 200, time.Now())
-		w.stores[0].ReferencePrefixes = []string{"NATU"}
-		if p := w.sync(); p.Failure != shop.OtherShop || w.orders.Calls != 0 {
-			t.Errorf("%s %s, %d calls (lesson P6)", p.Result, p.Failure, w.orders.Calls)
+		w.journal.Change("store-0", func(s *store.Store) { s.ReferencePrefixes = []string{"NATU"} })
+		// The prefix is the shop's to choose (quirk Q8): only known ids with other
+		// references prove another shop (DESIGN 4).
+		if p := w.succeed(); p.Counts.Created != 200 {
+			t.Errorf("%+v", p.Counts)
 		}
 	})
+}
+
+func TestThePrefixOfARejectedRowIsNotTheStores(t *testing.T) {
+	inWorld(t, 1, func(w *world) {
+		w.shop().fill(1, 50, time.Now())
+		w.succeed()
+		time.Sleep(time.Minute)
+		for id := int64(1); id <= 2; id++ {
+			o := w.shop().orders[id]
+			o.Reference, o.UpdatedAt = fmt.Sprintf("OTHER%d", id), time.Now().Truncate(time.Second)
+			w.shop().orders[id] = o
+		}
+		w.succeed()
+		if got := w.journal.Prefixes("store-0"); !slices.Equal(got, []string{"DEMOA"}) {
+			t.Errorf("learned %v (lessons P5 to P7)", got)
+		}
+	})
+}
+
+func TestAPassUsesTheSettingsAsTheyAreWhenItBegins(t *testing.T) {
+	inWorld(t, 1, func(w *world) {
+		// The shop moved while the pass waited for its turn: w.stores is what was
+		// read before.
+		w.shops["moved"] = newShop()
+		w.shops["moved"].fill(1, 7, time.Now())
+		w.journal.Change("store-0", func(s *store.Store) { s.BaseURL = "moved" })
+		if p := w.succeed(); p.Counts.Created != 7 || w.shop().asked() != 0 {
+			t.Errorf("%+v: the old address was asked", p.Counts)
+		}
+	})
+}
+
+func TestAPanicInTheJournalStaysInItsStore(t *testing.T) {
+	inWorld(t, 1, func(w *world) {
+		w.shop().fill(1, 7, time.Now())
+		for _, at := range []string{"begin", "finish"} {
+			e := pass.NewEngine(w, w.orders, w, panicking{w.journal, at}, slog.New(slog.DiscardHandler), time.Now, w.config)
+			if p := e.Run(w.Context(), w.stores[0], func(pass.Progress) {}); p.Result != pass.Failed || p.Failure != shop.Internal {
+				t.Errorf("at %s: %s %s (lesson P12)", at, p.Result, p.Failure)
+			}
+		}
+	})
+}
+
+// panicking is a journal with a bug in it.
+type panicking struct {
+	*passtest.Journal
+	at string
+}
+
+func (j panicking) Begin(ctx context.Context, id string, lease time.Duration) (pass.Ticket, error) {
+	if j.at == "begin" {
+		panic("boom")
+	}
+	return j.Journal.Begin(ctx, id, lease)
+}
+
+func (j panicking) Finish(ctx context.Context, t pass.Ticket, e pass.Ending) error {
+	if j.at == "finish" {
+		panic("boom")
+	}
+	return j.Journal.Finish(ctx, t, e)
+}
+
+func TestACallerWithoutTimeLeftCancelsAndBlamesNobody(t *testing.T) {
+	inWorld(t, 1, func(w *world) {
+		w.shop().fill(1, 1000, time.Now())
+		w.shop().script = func(int, string) (*shop.Page, error) {
+			f := shop.NewFault(shop.RateLimited, 429, nil)
+			f.RetryAfter = 50 * time.Second
+			return nil, f
+		}
+		ctx, cancel := context.WithTimeout(w.Context(), time.Minute)
+		defer cancel()
+		if p := w.engine.Run(ctx, w.stores[0], func(pass.Progress) {}); p.Result != pass.Cancelled || p.Failure != shop.NoFailure {
+			t.Errorf("%s %s: %s", p.Result, p.Failure, p.Message)
+		}
+	})
+}
+
+func TestAnUnknownVerdictMovesNoHead(t *testing.T) {
+	inWorld(t, 1, func(w *world) {
+		w.shop().fill(1, 10, time.Now())
+		e := pass.NewEngine(w, strange{}, w, w.journal, slog.New(slog.DiscardHandler), time.Now, w.config)
+		p := e.Run(w.Context(), w.stores[0], func(pass.Progress) {})
+		if position, _, _, _, _ := w.journal.Store("store-0"); p.Result != pass.Failed || position.Head != nil {
+			t.Errorf("%s, head %v (lesson P2)", p.Result, position.Head)
+		}
+	})
+}
+
+// strange is an orders service of a newer release.
+type strange struct{}
+
+func (strange) Ingest(_ context.Context, b pass.Batch) ([]pass.Outcome, error) {
+	out := make([]pass.Outcome, len(b.Rows))
+	for i, r := range b.Rows {
+		out[i] = pass.Outcome{UpstreamID: r.Order.ID, Verdict: "MERGED"}
+	}
+	return out, nil
 }
 
 func TestUnknownStatesAreCountedOnceAndShown(t *testing.T) {

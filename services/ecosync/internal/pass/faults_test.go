@@ -80,6 +80,8 @@ func TestFaultsEndAPassOrAreOvercome(t *testing.T) {
 	}{
 		"one 500":                      {fault(shop.ServerError, 500, unknown), 1, pass.Succeeded, "", false, time.Second, 3 * time.Second},
 		"a shop that stays down":       {fault(shop.ServerError, 502, unknown), 9, pass.Failed, shop.Unavailable, false, 3 * time.Second, 7 * time.Second},
+		"503 with 17 seconds":          {fault(shop.ServerError, 503, 17*time.Second), 1, pass.Succeeded, "", false, 17 * time.Second, 20 * time.Second},
+		"503 for an hour":              {fault(shop.ServerError, 503, time.Hour), 1, pass.Failed, shop.Unavailable, false, 0, time.Second},
 		"truncated once":               {fault(shop.Truncated, 0, unknown), 1, pass.Succeeded, "", false, time.Second, 3 * time.Second},
 		"429 with 17 seconds":          {fault(shop.RateLimited, 429, 17*time.Second), 1, pass.Succeeded, "", false, 17 * time.Second, 20 * time.Second},
 		"429 without a word":           {fault(shop.RateLimited, 429, unknown), 1, pass.Succeeded, "", false, time.Minute, 63 * time.Second},

@@ -18,6 +18,7 @@ import (
 
 	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/shop"
 	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/statemap"
+	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/store"
 )
 
 // Result is how a pass ended; the values are those of the contract.
@@ -107,6 +108,10 @@ type Ticket struct {
 	StartedAt time.Time
 	Position  Position
 	States    statemap.Map
+	// Store are the settings as they were when the term was taken. A pass may have
+	// waited for its turn, and a changed address or token must not be answered by
+	// the old one; while the term is held nobody changes them.
+	Store store.Store
 }
 
 // Source says what caused rows to be read; the values are those of the

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -91,9 +90,6 @@ func (r *run) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := r.recognise(page); err != nil {
-			return err
-		}
 		r.note(func(p *Pass) { p.Counts.Pages++; p.Counts.Outside += judged.outside })
 		fetching := judged.surely()
 		if fetching {
@@ -111,23 +107,6 @@ func (r *run) run(ctx context.Context) error {
 			next = r.fetch(ctx, cursor)
 		}
 	}
-}
-
-// recognise looks at the first page's references before anything is written: a
-// page that shows none of the prefixes this store is known by comes from
-// another shop (lesson P6).
-func (r *run) recognise(page shop.Page) error {
-	known := r.store.ReferencePrefixes
-	shown := shop.Prefixes(page.Rows)
-	if r.counts().Pages > 0 || len(known) == 0 || len(shown) == 0 {
-		return nil
-	}
-	for _, p := range shown {
-		if slices.Contains(known, p) {
-			return nil
-		}
-	}
-	return errOtherShop
 }
 
 // future is a page on its way.
@@ -186,7 +165,11 @@ func (r *run) request(ctx context.Context, cursor string) (shop.Page, error) {
 			if failures == tries {
 				return shop.Page{}, err
 			}
-			wait = jitter(backOff)
+			// A 503 may say when to come back, and knows better than we do.
+			wait = max(jitter(backOff), fault.RetryAfter)
+			if wait > longestWait {
+				return shop.Page{}, &waitError{until: r.engine.now().Add(wait), cause: err}
+			}
 			backOff *= 2
 		default:
 			return shop.Page{}, err

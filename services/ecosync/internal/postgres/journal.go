@@ -71,6 +71,9 @@ func (d *DB) Begin(ctx context.Context, storeID string, lease time.Duration) (ti
 		if err := tx.QueryRow(ctx, insertPass, storeID, p.Term).Scan(&ticket.PassID, &ticket.StartedAt); err != nil {
 			return fmt.Errorf("record a pass: %w", err)
 		}
+		if ticket.Store, err = findStore(ctx, tx, storeID); err != nil {
+			return err
+		}
 		ticket.States, err = findStateMap(ctx, tx, storeID)
 		return err
 	})

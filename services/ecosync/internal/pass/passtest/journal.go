@@ -5,11 +5,14 @@ package passtest
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/pass"
 	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/statemap"
+	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/store"
 )
 
 // Journal is a pass.Journal in memory.
@@ -23,6 +26,7 @@ type Journal struct {
 }
 
 type entry struct {
+	settings store.Store
 	states   statemap.Map
 	position pass.Position
 	term     int64
@@ -44,7 +48,8 @@ func (j *Journal) Add(storeID string) {
 	if err != nil {
 		panic(err)
 	}
-	j.stores[storeID] = &entry{states: states, position: pass.Position{Mode: pass.ByChange}, Unknown: map[string]int64{}}
+	settings := store.Store{ID: storeID, Identifier: strings.ToUpper(storeID), BaseURL: storeID, TimeZone: "Africa/Algiers", Active: true}
+	j.stores[storeID] = &entry{settings: settings, states: states, position: pass.Position{Mode: pass.ByChange}, Unknown: map[string]int64{}}
 }
 
 // Store shows what is kept of a store, for assertions after a pass.
@@ -53,6 +58,20 @@ func (j *Journal) Store(storeID string) (position pass.Position, passes []pass.P
 	defer j.mu.Unlock()
 	e := j.stores[storeID]
 	return e.position, e.Passes, e.Quarantine, e.Unknown, e.paused
+}
+
+// Change edits a store's settings, as a person would.
+func (j *Journal) Change(storeID string, edit func(*store.Store)) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	edit(&j.stores[storeID].settings)
+}
+
+// Prefixes are the reference prefixes that passes learned, in the order they came.
+func (j *Journal) Prefixes(storeID string) []string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Clone(j.stores[storeID].Prefixes)
 }
 
 // Begin implements pass.Journal.
@@ -79,7 +98,7 @@ func (j *Journal) Begin(_ context.Context, storeID string, lease time.Duration) 
 	e.held = now.Add(lease)
 	j.nextID++
 	e.Passes = append(e.Passes, pass.Pass{ID: j.nextID, StoreID: storeID, StartedAt: now})
-	return pass.Ticket{PassID: j.nextID, StoreID: storeID, Term: e.term, StartedAt: now, Position: e.position, States: e.states}, nil
+	return pass.Ticket{PassID: j.nextID, StoreID: storeID, Term: e.term, StartedAt: now, Position: e.position, States: e.states, Store: e.settings}, nil
 }
 
 func (j *Journal) mine(t pass.Ticket) (*entry, error) {
@@ -119,6 +138,7 @@ func (j *Journal) Checkpoint(_ context.Context, t pass.Ticket, c pass.Checkpoint
 		e.Unknown[state] += rows
 	}
 	e.Prefixes = append(e.Prefixes, c.Prefixes...)
+	e.settings.ReferencePrefixes = append(slices.Clone(e.settings.ReferencePrefixes), c.Prefixes...)
 	if j.AfterCheckpoint != nil {
 		j.AfterCheckpoint()
 	}

@@ -45,7 +45,7 @@ func JournalSuite(t *testing.T, subject func(t *testing.T) Subject) {
 	}
 	t.Run("a new store has read nothing", func(t *testing.T) {
 		ticket := begin(t, subject(t))
-		if diff := cmp.Diff(pass.Position{Mode: pass.ByChange}, ticket.Position); diff != "" || ticket.States.Version != 1 || ticket.PassID == 0 {
+		if diff := cmp.Diff(pass.Position{Mode: pass.ByChange}, ticket.Position); diff != "" || ticket.States.Version != 1 || ticket.PassID == 0 || ticket.Store.ID == "" || ticket.Store.TimeZone != "Africa/Algiers" {
 			t.Errorf("%+v\n%s", ticket, diff)
 		}
 	})
