@@ -1,6 +1,7 @@
 package grpcserver
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -37,6 +38,12 @@ const (
 	// caller is told UNAVAILABLE and opens the stream again elsewhere.
 	streamDrain = 3 * time.Second
 
+	// A start takes well under a second, so readiness is looked for often at first; a database that is away for an hour is
+	// not asked twenty times a second for all of it.
+	firstLook    = 50 * time.Millisecond
+	lastLook     = time.Second
+	readyTimeout = 5 * time.Second
+
 	// stopReserve is left for those who stop after the server: the pool, the logger.
 	stopReserve = 2 * time.Second
 )
@@ -51,6 +58,10 @@ type Config struct {
 	Verifier *auth.Verifier       // of the tokens
 	Errors   rpcerr.Table         // what the service's domain errors mean
 	Obs      *obs.Observability   // where to log and count
+
+	// Ready says why the service cannot work yet, as for obs.ServeAdmin. Until it answered nil once, health says
+	// NOT_SERVING, and whoever waits for this service goes on waiting.
+	Ready func(ctx context.Context) error
 
 	// Reflection says who may list the methods (grpcurl does): everybody in development, an ADMIN in production; see
 	// ReflectionRule. The zero Rule switches reflection off.
@@ -81,6 +92,8 @@ func (c *Config) check() error {
 		return errors.New("grpcserver: the configuration has no Verifier; without one no rule could be kept")
 	case c.Obs == nil:
 		return errors.New("grpcserver: the configuration has no Obs")
+	case c.Ready == nil:
+		return errors.New("grpcserver: the configuration has no Ready; health would say SERVING while the schema is migrated")
 	}
 	return nil
 }

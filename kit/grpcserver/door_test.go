@@ -14,6 +14,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/test/bufconn"
 
@@ -61,6 +62,7 @@ func open(t *testing.T, h testservice.Handlers, change ...func(*grpcserver.Confi
 		Name: "shop", Listener: listener, Rules: rules(), Obs: d.obs,
 		Verifier:   auth.NewVerifier("shop", serviceKey, keys, time.Now),
 		Reflection: grpcserver.ReflectionRule(true),
+		Ready:      func(context.Context) error { return nil },
 	}
 	for _, c := range change {
 		c(&cfg)
@@ -86,6 +88,26 @@ func connect(t *testing.T, listener *bufconn.Listener) *grpc.ClientConn {
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 	return conn
+}
+
+// awaitHealth waits until health says this, and fails the test when it never does.
+func awaitHealth(t *testing.T, conn *grpc.ClientConn, want healthpb.HealthCheckResponse_ServingStatus) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	watch, err := healthpb.NewHealthClient(conn).Watch(ctx, &healthpb.HealthCheckRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		answer, err := watch.Recv()
+		if err != nil {
+			t.Fatalf("health never said %v: %v", want, err)
+		}
+		if answer.GetStatus() == want {
+			return
+		}
+	}
 }
 
 // as is a context that carries the token of a user with the role, issued age ago.

@@ -106,7 +106,8 @@ func (s *Server) Addr() net.Addr {
 	return s.listener.Addr()
 }
 
-// Serve listens, says SERVING, and hands the server to the group, which stops it before whatever was opened earlier.
+// Serve listens, says SERVING as soon as the service is ready, and hands the server to the group, which stops it before
+// whatever was opened earlier.
 func (s *Server) Serve(g *run.Group) error {
 	s.listener = s.cfg.Listener
 	if s.listener == nil {
@@ -116,7 +117,7 @@ func (s *Server) Serve(g *run.Group) error {
 		}
 		s.listener = listener
 	}
-	s.serving(healthpb.HealthCheckResponse_SERVING)
+	s.serving(healthpb.HealthCheckResponse_NOT_SERVING)
 	s.cfg.Obs.Log.Info("serving gRPC", "address", s.listener.Addr().String(), "tls", s.cfg.TLS != nil)
 	g.Go("grpc", func(context.Context) error {
 		if err := s.grpc.Serve(s.listener); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
@@ -124,8 +125,31 @@ func (s *Server) Serve(g *run.Group) error {
 		}
 		return nil
 	})
+	g.Go("grpc health", s.awaitReady)
 	g.OnStop("grpc drain", s.stop)
 	return nil
+}
+
+// awaitReady says SERVING once the service was ready. A database that is lost later is told by /readyz and by each call:
+// health that flaps with it would turn away callers whose retries bridge the gap, and would keep an idle pool awake.
+func (s *Server) awaitReady(ctx context.Context) error {
+	wait := firstLook
+	for s.lookReady(ctx) != nil {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+			wait = min(2*wait, lastLook)
+		}
+	}
+	s.serving(healthpb.HealthCheckResponse_SERVING) // without effect once the stop began
+	return nil
+}
+
+func (s *Server) lookReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	return s.cfg.Ready(ctx)
 }
 
 // serving sets the health of the server as a whole and of each service by name, as clients of the protocol may ask for.

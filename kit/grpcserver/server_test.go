@@ -45,6 +45,7 @@ func TestAServerIsNotBuiltWhileRulesAndMethodsDiffer(t *testing.T) {
 	base := grpcserver.Config{
 		Name: "shop", Addr: ":0", Obs: obs.New(io.Discard, "shop", 0),
 		Verifier: auth.NewVerifier("shop", serviceKey, auth.NewKeys(nil, nil, time.Now), time.Now),
+		Ready:    func(context.Context) error { return nil },
 	}
 	for name, tc := range map[string]struct {
 		change func(*grpcserver.Config)
@@ -62,8 +63,9 @@ func TestAServerIsNotBuiltWhileRulesAndMethodsDiffer(t *testing.T) {
 			func(c *grpcserver.Config) { c.Rules = rules(); c.Rules["/x.Y/Z"] = auth.Rule{Anonymous: true} },
 			[]string{"/x.Y/Z", "register its service"},
 		},
-		"no verifier": {func(c *grpcserver.Config) { c.Rules, c.Verifier = rules(), nil }, []string{"no Verifier"}},
-		"no address":  {func(c *grpcserver.Config) { c.Rules, c.Addr = rules(), "" }, []string{"neither Addr nor Listener"}},
+		"no verifier":  {func(c *grpcserver.Config) { c.Rules, c.Verifier = rules(), nil }, []string{"no Verifier"}},
+		"no readiness": {func(c *grpcserver.Config) { c.Rules, c.Ready = rules(), nil }, []string{"no Ready"}},
+		"no address":   {func(c *grpcserver.Config) { c.Rules, c.Addr = rules(), "" }, []string{"neither Addr nor Listener"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := base
@@ -312,6 +314,7 @@ func TestHealthIsForEverybodyAndReflectionInProductionForAdmins(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := open(t, testservice.Handlers{}, func(c *grpcserver.Config) { c.Reflection = grpcserver.ReflectionRule(tc.production) })
+			awaitHealth(t, d.conn, healthpb.HealthCheckResponse_SERVING)
 			answer, err := healthpb.NewHealthClient(d.conn).Check(context.Background(), &healthpb.HealthCheckRequest{Service: testservice.Name})
 			if err != nil || answer.GetStatus() != healthpb.HealthCheckResponse_SERVING {
 				t.Errorf("health: %v, %v", answer, err)

@@ -24,6 +24,7 @@ func TestAStopLetsACallUnderWayEnd(t *testing.T) {
 		<-release
 		return nil
 	}})
+	awaitHealth(t, d.conn, healthpb.HealthCheckResponse_SERVING)
 	watch, err := healthpb.NewHealthClient(d.conn).Watch(context.Background(), &healthpb.HealthCheckRequest{})
 	if err != nil {
 		t.Fatal(err)

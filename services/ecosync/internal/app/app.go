@@ -73,7 +73,7 @@ func New(ctx context.Context, cfg Config, g *run.Group) error {
 	}
 
 	keys := auth.NewKeys(suite.VerificationKeys(peers.identity), auth.NewKeyStore(database.Pool, postgres.Schema), time.Now)
-	server, err := newServer(cfg, o, keys, rpc.NewServer(rpc.Deps{
+	server, err := newServer(cfg, o, database.Ready, keys, rpc.NewServer(rpc.Deps{
 		Stores: stores, Engine: engine, History: db, Zone: cfg.BusinessTimezone,
 		Retention: time.Duration(cfg.LogRetentionDays) * day, Now: time.Now,
 	}), &suite.System{Service: Name, Version: run.VersionText(), Started: time.Now(), Pool: database.Pool, Redis: reach(cache)})
@@ -144,7 +144,9 @@ func domain(cfg Config, o *obs.Observability, db *postgres.DB, tokens *vault.Vau
 	return stores, engine, nil
 }
 
-func newServer(cfg Config, o *obs.Observability, keys *auth.Keys, ecosync *rpc.Server, system *suite.System) (*grpcserver.Server, error) {
+func newServer(
+	cfg Config, o *obs.Observability, ready func(context.Context) error, keys *auth.Keys, ecosync *rpc.Server, system *suite.System,
+) (*grpcserver.Server, error) {
 	serviceKey, err := cfg.ServiceKey()
 	if err != nil {
 		return nil, err
@@ -159,6 +161,7 @@ func newServer(cfg Config, o *obs.Observability, keys *auth.Keys, ecosync *rpc.S
 	}
 	return grpcserver.New(grpcserver.Config{
 		Name: Name, Addr: cfg.ListenAddr(Name), TLS: secure, Rules: rules, Errors: rpc.Errors, Obs: o,
+		Ready:      ready,
 		Verifier:   auth.NewVerifier(Name, serviceKey, keys, time.Now),
 		Reflection: grpcserver.ReflectionRule(cfg.Production()),
 	}, func(r grpc.ServiceRegistrar) {

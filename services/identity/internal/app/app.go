@@ -49,13 +49,14 @@ func start(ctx context.Context, cfg Config, g *run.Group, w world) error {
 
 	accounts, keyring := domain(store, w)
 
+	begin := &beginning{
+		db: db, keyring: keyring, accounts: accounts, first: cfg.firstAdmin(), mayDraw: !cfg.Production(), log: o.Log, tell: w.tell,
+	}
+	w.ready = begin.ready
+
 	server, keys, err := newServer(cfg, o, db.Pool, store, accounts, keyring, w)
 	if err != nil {
 		return err
-	}
-
-	begin := &beginning{
-		db: db, keyring: keyring, accounts: accounts, first: cfg.firstAdmin(), mayDraw: !cfg.Production(), log: o.Log, tell: w.tell,
 	}
 	g.Go("keys and first administrator", begin.run)
 	g.Go("verification keys", keys.Run)
@@ -71,7 +72,8 @@ type world struct {
 	pause    func(ctx context.Context, d time.Duration) error
 	cost     argon2id.Params
 	tell     func(account.Bootstrapped) // a password that was drawn
-	listener net.Listener               // nil: the configured address
+	ready    func(ctx context.Context) error
+	listener net.Listener // nil: the configured address
 }
 
 var realWorld = world{now: time.Now, pause: pause, cost: argon2id.Recommended, tell: tellPassword}
@@ -104,6 +106,7 @@ func newServer(
 	keys := auth.NewKeys(publishedKeys(keyring), nil, w.now)
 	server, err := grpcserver.New(grpcserver.Config{
 		Name: Name, Addr: cfg.ListenAddr(Name), Listener: w.listener, TLS: tls, Rules: rules, Errors: rpc.Errors, Obs: o,
+		Ready:      w.ready,
 		Verifier:   auth.NewVerifier(Name, serviceKey, keys, w.now),
 		Reflection: grpcserver.ReflectionRule(cfg.Production()),
 	}, func(r grpc.ServiceRegistrar) {

@@ -139,6 +139,7 @@ func serve(t *testing.T) *fixture {
 		now: f.clock.now, pause: f.clock.pause, cost: argon2id.Params{MemoryKiB: 8, Passes: 1, Lanes: 1}, listener: listener,
 	}
 	f.accounts, f.keyring = domain(store, w)
+	w.ready = f.pool.Ping
 	f.store, f.world = store, w
 	if err := f.keyring.Rotate(t.Context()); err != nil {
 		t.Fatal(err)

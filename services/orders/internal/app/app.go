@@ -49,7 +49,7 @@ func New(ctx context.Context, cfg Config, g *run.Group) error {
 	store := postgres.NewStore(db.Pool)
 	orders := order.NewService(store, cfg.BusinessTimezone, time.Now)
 
-	server, err := newServer(cfg, o, db.Pool, keys, store, orders, world{now: time.Now})
+	server, err := newServer(cfg, o, db.Pool, keys, store, orders, world{now: time.Now, ready: db.Ready})
 	if err != nil {
 		return err
 	}
@@ -76,9 +76,10 @@ func dialIdentity(cfg Config, o *obs.Observability, g *run.Group) (*grpc.ClientC
 	return conn, nil
 }
 
-// world is what tests replace: time, and where the server listens.
+// world is what tests replace: time, what readiness is, and where the server listens.
 type world struct {
 	now      func() time.Time
+	ready    func(ctx context.Context) error
 	listener net.Listener // nil: at the address of the configuration
 }
 
@@ -103,6 +104,7 @@ func newServer(
 	}
 	return grpcserver.New(grpcserver.Config{
 		Name: Name, Addr: cfg.ListenAddr(Name), Listener: w.listener, TLS: secure, Rules: rules, Errors: rpc.Errors, Obs: o,
+		Ready:      w.ready,
 		Verifier:   auth.NewVerifier(Name, serviceKey, keys, w.now),
 		Reflection: grpcserver.ReflectionRule(cfg.Production()),
 	}, func(r grpc.ServiceRegistrar) {

@@ -72,7 +72,7 @@ func serve(t *testing.T) *fixture {
 	store := postgres.NewStore(f.pool)
 	orders := order.NewService(store, cfg.BusinessTimezone, now)
 	listener := bufconn.Listen(1 << 20)
-	server, err := newServer(cfg, obs.New(io.Discard, Name, slog.LevelDebug), f.pool, keys, store, orders, world{now: now, listener: listener})
+	server, err := newServer(cfg, obs.New(io.Discard, Name, slog.LevelDebug), f.pool, keys, store, orders, world{now: now, ready: f.pool.Ping, listener: listener})
 	if err != nil {
 		t.Fatal(err)
 	}
