@@ -110,10 +110,19 @@ func (s *Service) ChangePassword(ctx context.Context, id, session string, curren
 	if !u.Active() {
 		return ErrActorNotActive
 	}
+	// Before the current one is compared: judged after it, the answer to a weak new password would tell a right guess past the limit.
+	if err := checkPassword(next, u.Email, u.Name); err != nil {
+		return err
+	}
 	key := NewFailureKey(string(u.Email))
 	failures, err := s.store.LoginFailures(ctx, key, from.Network(), s.now())
 	if err != nil {
 		return err
+	}
+	if failures.Slow() {
+		if err := s.pause(ctx, SlowAnswer); err != nil {
+			return err
+		}
 	}
 	if err := failures.refusal(s.now()); err != nil {
 		return err
@@ -128,12 +137,11 @@ func (s *Service) ChangePassword(ctx context.Context, id, session string, curren
 		}
 		return ErrWrongPassword
 	}
-	if err := checkPassword(next, u.Email, u.Name); err != nil {
-		return err
-	}
 	hash, err := s.hasher.Hash(ctx, next)
 	if err != nil {
 		return err
 	}
-	return s.store.ChangePassword(ctx, id, u.PasswordChangedAt, hash, session, s.now())
+	return s.store.ChangePassword(ctx, Replacement{
+		UserID: id, Account: key, From: from, At: s.now(), Verified: u.PasswordChangedAt, Next: hash, Keep: session,
+	})
 }

@@ -40,6 +40,17 @@ type Attempt struct {
 	Rehashed PasswordHash
 }
 
+// Replacement is a change of a person's own password whose current one has been compared, ready to be settled.
+type Replacement struct {
+	UserID   string
+	Account  FailureKey
+	From     Client
+	At       time.Time
+	Verified time.Time // when the password that was compared had been set
+	Next     PasswordHash
+	Keep     string // the session that goes on; empty: none
+}
+
 // Once makes a write happen once for a request id; a zero Key does not.
 type Once struct {
 	Key     string
@@ -84,9 +95,9 @@ type Store interface {
 	// ChangeUser reads actor and target while no other change of users runs, lets change decide, and writes what differs.
 	// ErrUserNotFound for the target, ErrActorNotActive for an unknown actor.
 	ChangeUser(ctx context.Context, actor, target string, w Change, decide func(Circumstances) (User, error)) (User, error)
-	// ChangePassword gives user id another password at that time, if the one set at verified is still the stored one (else ErrStale),
-	// and ends all sessions of the user but keep.
-	ChangePassword(ctx context.Context, id string, verified time.Time, next PasswordHash, keep string, at time.Time) error
+	// ChangePassword counts again as SettleLogin does (LimitedError), then gives the user another password if the verified one is
+	// still the stored one (else ErrStale), and ends the user's other sessions.
+	ChangePassword(ctx context.Context, r Replacement) error
 
 	// Bootstrap inserts u if there is no user at all; of several replicas one wins.
 	Bootstrap(ctx context.Context, u User, h PasswordHash) (won bool, err error)

@@ -155,9 +155,9 @@ func TestAPersonChangesTheOwnPassword(t *testing.T) {
 		t.Error("the own password must be changed again")
 	}
 	for range account.FailuresPerPair - 2 { // two failed above
-		_ = change("wrong", "x")
+		_ = change("wrong", "a third choice of words")
 	}
-	refused(t, "guessing the current one", change("my own choice of words", "x"), codes.ResourceExhausted, "TOO_MANY_FAILURES")
+	refused(t, "guessing the current one", change("my own choice of words", "a third choice of words"), codes.ResourceExhausted, "TOO_MANY_FAILURES")
 }
 
 func TestAResetEndsTheSessions(t *testing.T) {
@@ -172,6 +172,28 @@ func TestAResetEndsTheSessions(t *testing.T) {
 	refused(t, "the session of before", err, codes.Unauthenticated, "REFRESH_TOKEN_INVALID")
 	if !f.login("amina@shop.dz", "given by the boss").GetUser().GetMustChangePassword() {
 		t.Error("a password given by somebody else need not be changed")
+	}
+}
+
+func TestAWeakNewPasswordTellsNothingAboutTheCurrentOne(t *testing.T) {
+	f := serve(t)
+	admin := f.admin()
+	for what, current := range map[string]string{"a wrong guess": "wrong", "a right one": adminPassword} {
+		_, err := f.ChangePassword(admin, &identityv1.ChangePasswordRequest{CurrentPassword: current, NewPassword: "short"})
+		refused(t, what, err, codes.InvalidArgument, "PASSWORD_TOO_WEAK")
+	}
+}
+
+func TestAnAttackedAccountChangesItsPasswordSlowly(t *testing.T) {
+	f := serve(t)
+	for i := range account.FailuresPerHour {
+		refused(t, "a guess", f.guess(adminEmail, "wrong", fmt.Sprintf("198.51.100.%d", i/5)), codes.Unauthenticated, "INVALID_CREDENTIALS")
+	}
+	login := f.admin()
+	before := f.clock.pauses()
+	_, err := f.ChangePassword(login, &identityv1.ChangePasswordRequest{CurrentPassword: adminPassword, NewPassword: "my own choice of words"})
+	if err != nil || f.clock.pauses() != before+1 {
+		t.Errorf("the owner: %v, %d pauses; want one", err, f.clock.pauses()-before)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -148,19 +147,21 @@ const changePassword = `
 	WHERE u.user_id = $1 AND u.password_changed_at = $2 AND u.disabled_at IS NULL
 	RETURNING ` + userColumns
 
-// ChangePassword replaces a person's own password if the verified one is still stored.
-func (s *Store) ChangePassword(
-	ctx context.Context, id string, verified time.Time, next account.PasswordHash, keep string, at time.Time,
-) error {
+// ChangePassword replaces a person's own password if the verified one is still stored. It is admitted under the pair's lock like
+// a login: of any number of guesses made at once, the right one must not be judged after the limit is reached.
+func (s *Store) ChangePassword(ctx context.Context, r account.Replacement) error {
 	err := pg.InTx(ctx, s.pool, func(tx pgx.Tx) error {
-		u, err := oneUser(ctx, tx, changePassword, id, verified, string(next), at)
+		if err := admit(ctx, tx, r.Account, r.From.Network(), r.At); err != nil {
+			return err
+		}
+		u, err := oneUser(ctx, tx, changePassword, r.UserID, r.Verified, string(r.Next), r.At)
 		if errors.Is(err, account.ErrUserNotFound) {
 			return account.ErrStale
 		}
 		if err != nil {
 			return err
 		}
-		if err := revokeAll(ctx, tx, id, keep, account.RevokedByPasswordChange, at); err != nil {
+		if err := revokeAll(ctx, tx, r.UserID, r.Keep, account.RevokedByPasswordChange, r.At); err != nil {
 			return err
 		}
 		return s.record(ctx, tx, "ChangePassword", "", &u, &u, true)

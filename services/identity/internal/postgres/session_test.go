@@ -183,16 +183,39 @@ func TestFailuresFromManyAddressesMakeTheAccountSlow(t *testing.T) {
 	}
 }
 
+// The limit is looked at before the password is compared, which takes long; only the count under the lock is certain.
+func TestTheRightPasswordAmongGuessesMadeAtOnceChangesNothingOnceTheLimitIsReached(t *testing.T) {
+	s := newStore(t)
+	u := put(t, s, someone(account.Agent))
+	r := replacement(u, "new", "")
+	for range account.FailuresPerPair {
+		if err := s.CountFailure(t.Context(), r.Account, r.From.Network(), r.At); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var l account.LimitedError
+	if err := s.ChangePassword(t.Context(), r); !errors.As(err, &l) {
+		t.Errorf("err = %v, want to wait", err)
+	}
+	if _, hash, err := s.CredentialsOf(t.Context(), u.ID); err != nil || string(hash) == "new" {
+		t.Errorf("the password was changed (%v)", err)
+	}
+	r.From.Address = "198.51.100.9"
+	if err := s.ChangePassword(t.Context(), r); err != nil {
+		t.Errorf("from another address: %v", err)
+	}
+}
+
 func TestALoginWithAPasswordChangedMeanwhileOpensNothing(t *testing.T) {
 	s := newStore(t)
 	u := put(t, s, someone(account.Agent))
-	if err := s.ChangePassword(t.Context(), u.ID, u.PasswordChangedAt, "new", "", noon.Add(time.Minute)); err != nil {
+	if err := s.ChangePassword(t.Context(), replacement(u, "new", "")); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.SettleLogin(t.Context(), attempt(u, noon)); !errors.Is(err, account.ErrBadCredentials) {
 		t.Errorf("err = %v", err)
 	}
-	if err := s.ChangePassword(t.Context(), u.ID, u.PasswordChangedAt, "newer", "", noon.Add(time.Minute)); !errors.Is(err, account.ErrStale) {
+	if err := s.ChangePassword(t.Context(), replacement(u, "newer", "")); !errors.Is(err, account.ErrStale) {
 		t.Errorf("a second change from the same old password: %v", err)
 	}
 }
@@ -202,7 +225,7 @@ func TestAChangedPasswordEndsAllSessionsButTheOneThatChangedIt(t *testing.T) {
 	u := put(t, s, someone(account.Agent))
 	mine, mineToken := begin(t, s, u)
 	_, otherToken := begin(t, s, u)
-	if err := s.ChangePassword(t.Context(), u.ID, u.PasswordChangedAt, "new", mine.ID, noon.Add(time.Minute)); err != nil {
+	if err := s.ChangePassword(t.Context(), replacement(u, "new", mine.ID)); err != nil {
 		t.Fatal(err)
 	}
 	if _, verdict, _ := refresh(t, s, mineToken, noon); verdict != account.Rotate {

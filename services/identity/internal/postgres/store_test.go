@@ -87,6 +87,13 @@ func guess(u account.User, at time.Time) account.Attempt {
 	return a
 }
 
+func replacement(u account.User, next account.PasswordHash, keep string) account.Replacement {
+	return account.Replacement{
+		UserID: u.ID, Account: account.NewFailureKey(string(u.Email)), From: account.Client{Address: "203.0.113.7"},
+		At: noon.Add(time.Minute), Verified: u.PasswordChangedAt, Next: next, Keep: keep,
+	}
+}
+
 func TestAUserComesBackAsItWasStored(t *testing.T) {
 	s := newStore(t)
 	disabledAt := noon.Add(time.Minute)
