@@ -7,6 +7,11 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/libertaphonix/libertaphonix/kit/auth"
+	"github.com/libertaphonix/libertaphonix/kit/rpcerr"
 )
 
 func https(o *Options) { o.PublicBaseURL = &url.URL{Scheme: "https", Host: "office.example"} }
@@ -64,6 +69,31 @@ func TestASpentCookieIsTakenAway(t *testing.T) {
 	if cookies := w.Result().Cookies(); len(cookies) != 1 || cookies[0].MaxAge >= 0 {
 		t.Errorf("cookies %v, want one that ends", cookies)
 	}
+}
+
+func TestACookieOutlivesARefusalThatIsNotAboutIt(t *testing.T) {
+	s := newSuite(t)
+	good, _ := login(t, s, loginForCookie)
+	for name, c := range map[string]struct{ path, body, reason string }{
+		"a wrong password at login":    {"/api/v1/auth/login", `{"email":"a@b.dz","password":"wrong"}`, "INVALID_CREDENTIALS"},
+		"a wrong password to change":   {"/api/v1/auth/change-password", `{"currentPassword":"wrong","newPassword":"y"}`, "INVALID_CREDENTIALS"},
+		"a bad token beside it":        {"/api/v1/auth/refresh", `{"refreshToken":"spent"}`, "REFRESH_TOKEN_INVALID"},
+		"a refusal of who calls, here": {"/api/v1/auth/refresh", `{"refreshToken":""}`, "TOKEN_MISSING"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.identity.fail = nil
+			if c.reason == "TOKEN_MISSING" {
+				s.identity.fail = rpcerr.New(codes.Unauthenticated, auth.TokenMissing, domain, "log in")
+			}
+			w := s.call(t, http.MethodPost, c.path, c.body, "Cookie", good.String())
+			refused(t, w, http.StatusUnauthorized, c.reason)
+			if cookies := w.Result().Cookies(); len(cookies) != 0 {
+				t.Errorf("the cookie is taken away: %v", cookies)
+			}
+		})
+	}
+	s.identity.fail = nil
+	answered(t, s.call(t, http.MethodPost, "/api/v1/auth/refresh", "", "Cookie", good.String()), http.StatusOK)
 }
 
 func TestLogoutEndsTheSessionOfTheCookieAndTheCookie(t *testing.T) {

@@ -1,10 +1,14 @@
 package rest
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"io"
 	"net/http"
-	"strings"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	identityv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/identity/v1"
@@ -17,6 +21,9 @@ const (
 	// cookiePath is the only place it is sent to: login, refresh and logout.
 	cookiePath = "/api/v1/auth"
 
+	refreshPath = cookiePath + "/refresh"
+	logoutPath  = cookiePath + "/logout"
+
 	// cookieMetadata is how it reaches identity, which reads it when the request itself brings no token.
 	cookieMetadata = "x-refresh-cookie"
 
@@ -24,9 +31,10 @@ const (
 	maxCookie = 512
 )
 
-// readCookie answers the refresh token a browser sent, on the paths it belongs to.
+// readCookie answers the refresh token a browser sent, on the two paths that use one: a login or a change of password
+// that fails says nothing about the session of the cookie.
 func readCookie(r *http.Request) string {
-	if !strings.HasPrefix(r.URL.Path, cookiePath+"/") {
+	if r.URL.Path != refreshPath && r.URL.Path != logoutPath {
 		return ""
 	}
 	cookie, err := r.Cookie(refreshCookie)
@@ -34,6 +42,40 @@ func readCookie(r *http.Request) string {
 		return ""
 	}
 	return cookie.Value
+}
+
+// preferBody lets a token in the body win over the cookie, as identity does, so that from here on the cookie of a visit is
+// the token that is used. The body can be read again afterwards; one that is no JSON is refused later, by who must read it.
+func preferBody(r *http.Request, v *visit) error {
+	if v.cookie == "" {
+		return nil
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return err
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	var given struct {
+		RefreshToken string `json:"refreshToken"`
+	}
+	if json.Unmarshal(body, &given) == nil && given.RefreshToken != "" {
+		v.cookie = ""
+	}
+	return nil
+}
+
+// cookieRefused says whether a refresh failed for good, and by its cookie: only then is the cookie worthless.
+func (v *visit) cookieRefused(s *status.Status) bool {
+	if v.cookie == "" || v.route != refreshPath {
+		return false
+	}
+	switch detail[*errdetails.ErrorInfo](s).GetReason() {
+	case identityv1.ErrorReason_REFRESH_TOKEN_INVALID.String(), identityv1.ErrorReason_REFRESH_TOKEN_REUSED.String(),
+		identityv1.ErrorReason_USER_DISABLED.String():
+		return true
+	default:
+		return false
+	}
 }
 
 // moveToken takes the refresh token out of an answer into the cookie, where the session asks for it, and ends the cookie

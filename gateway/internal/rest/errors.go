@@ -43,8 +43,8 @@ func (h *handler) answerError(_ context.Context, _ *runtime.ServeMux, _ runtime.
 		refuse(w, r, p)
 		return
 	}
-	if v.cookie != "" && s.Code() == codes.Unauthenticated {
-		h.origin.forgetCookie(w) // it is spent: a browser that goes on sending it would be refused for ever
+	if v.cookieRefused(s) {
+		h.origin.forgetCookie(w) // a browser that goes on sending it would be refused for ever
 	}
 	writeStatus(w, r, httpStatus(s.Code()), s)
 }

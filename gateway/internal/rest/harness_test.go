@@ -70,6 +70,7 @@ type fakeIdentity struct {
 
 	sessions map[string]bool // refresh token → asked for a cookie
 	issued   int
+	fail     error // what Refresh answers, whatever the token
 }
 
 func (f *fakeIdentity) next(cookie bool) string {
@@ -92,6 +93,9 @@ func (f *fakeIdentity) Login(ctx context.Context, r *identityv1.LoginRequest) (*
 
 func (f *fakeIdentity) Refresh(ctx context.Context, r *identityv1.RefreshRequest) (*identityv1.RefreshResponse, error) {
 	f.note(ctx, r)
+	if f.fail != nil {
+		return nil, f.fail
+	}
 	cookie, ok := f.end(ctx, r.GetRefreshToken())
 	if !ok {
 		return nil, rpcerr.New(codes.Unauthenticated, identityv1.ErrorReason_REFRESH_TOKEN_INVALID, "identity.libertaphonix", "log in again")
@@ -103,6 +107,11 @@ func (f *fakeIdentity) Logout(ctx context.Context, r *identityv1.LogoutRequest) 
 	f.note(ctx, r)
 	f.end(ctx, r.GetRefreshToken())
 	return &identityv1.LogoutResponse{}, nil
+}
+
+func (f *fakeIdentity) ChangePassword(ctx context.Context, r *identityv1.ChangePasswordRequest) (*identityv1.ChangePasswordResponse, error) {
+	f.note(ctx, r)
+	return nil, rpcerr.New(codes.Unauthenticated, identityv1.ErrorReason_INVALID_CREDENTIALS, "identity.libertaphonix", "wrong password")
 }
 
 // end spends a refresh token, from the request or else from the cookie that the gateway passed on.

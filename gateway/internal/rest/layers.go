@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc/codes"
 
 	"github.com/libertaphonix/libertaphonix/kit/obs"
 )
@@ -204,8 +205,21 @@ func (h *handler) judge(next runtime.HandlerFunc) runtime.HandlerFunc {
 				return
 			}
 		}
+		if err := preferBody(r, visitOf(r.Context())); err != nil {
+			refuseBody(w, r)
+			return
+		}
 		next(w, r, variables)
 	}
+}
+
+// refuseBody answers a body that could not be read to its end.
+func refuseBody(w http.ResponseWriter, r *http.Request) {
+	if visitOf(r.Context()).bodyTooLarge {
+		refuse(w, r, bodyTooLarge())
+		return
+	}
+	refuse(w, r, unspoken(codes.InvalidArgument, "body: it could not be read to its end"))
 }
 
 func isJSON(contentType string) bool {
