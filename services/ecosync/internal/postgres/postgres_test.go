@@ -91,7 +91,7 @@ func TestOneTokenIsOneStore(t *testing.T) {
 		t.Errorf("an identifier twice: %v", err)
 	}
 	sealed.Version, sealed.Fingerprint = 2, []byte("TWO")
-	if _, err := db.Replace(asAdmin(t), first, &sealed, store.Request{}); !errors.Is(err, store.ErrTokenInUse) {
+	if _, err := db.Replace(asAdmin(t), store.Replacement{Store: first, Token: &sealed}, store.Request{}); !errors.Is(err, store.ErrTokenInUse) {
 		t.Errorf("rotating to another store's token: %v", err)
 	}
 }
@@ -126,11 +126,11 @@ func TestSettingsChangeByVersionAndAreAudited(t *testing.T) {
 	changed := s
 	changed.Name = "New name"
 	sealed := store.Sealed{Credential: store.Credential{Version: 2, LastFour: "9999"}, Ciphertext: []byte("c2"), Fingerprint: []byte("f2")}
-	saved, err := db.Replace(asAdmin(t), changed, &sealed, store.Request{Action: "UpdateStore"})
+	saved, err := db.Replace(asAdmin(t), store.Replacement{Store: changed, Token: &sealed, Moved: true}, store.Request{Action: "UpdateStore"})
 	if err != nil || saved.Version != 2 || saved.Name != "New name" || saved.Credential != sealed.Credential {
 		t.Fatalf("%+v, %v", saved, err)
 	}
-	if _, err := db.Replace(asAdmin(t), changed, nil, store.Request{}); !errors.Is(err, store.ErrStale) {
+	if _, err := db.Replace(asAdmin(t), store.Replacement{Store: changed}, store.Request{}); !errors.Is(err, store.ErrStale) {
 		t.Errorf("a stale write: %v", err)
 	}
 	if token, err := db.SealedToken(t.Context(), s.ID, 2); err != nil || string(token) != "c2" {
@@ -320,17 +320,95 @@ func TestAStoreIsDeletedUnlessAPassIsRunning(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := db.Delete(asAdmin(t), s.ID, store.Request{Action: "DeleteStore"}); !errors.Is(err, store.ErrBusy) {
+	if err := db.Delete(asAdmin(t), s.ID, 1, store.Request{Action: "DeleteStore"}); !errors.Is(err, store.ErrBusy) {
 		t.Errorf("during a pass: %v", err)
 	}
 	if err := db.Finish(t.Context(), ticket, pass.Ending{Result: pass.Succeeded, Position: &pass.Position{}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := db.Delete(asAdmin(t), s.ID, store.Request{Action: "DeleteStore"}); err != nil {
+	if err := db.Delete(asAdmin(t), s.ID, 1, store.Request{Action: "DeleteStore"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := db.Delete(asAdmin(t), s.ID, store.Request{Action: "DeleteStore"}); !errors.Is(err, store.ErrNotFound) {
+	if err := db.Delete(asAdmin(t), s.ID, 1, store.Request{Action: "DeleteStore"}); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("again: %v", err)
+	}
+}
+
+func TestAStoreIsNotDeletedBehindAPassThatRanMeanwhile(t *testing.T) {
+	db, _ := open(t)
+	s := insert(t, db, "NATU")
+	before, err := db.Term(t.Context(), s.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ticket, err := db.Begin(t.Context(), s.ID, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Finish(t.Context(), ticket, pass.Ending{Result: pass.Succeeded, Position: &pass.Position{}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Delete(asAdmin(t), s.ID, before, store.Request{}); !errors.Is(err, store.ErrBusy) {
+		t.Errorf("%v: the pass may have made orders since they were counted", err)
+	}
+	if _, err := db.Term(t.Context(), uuid.NewString()); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("an unknown store: %v", err)
+	}
+}
+
+func TestAStoreDoesNotMoveUnderARunningPassAndForgetsTheOtherShop(t *testing.T) {
+	db, _ := open(t)
+	s := insert(t, db, "NATU")
+	ticket, err := db.Begin(t.Context(), s.ID, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved := store.Replacement{Store: s, Moved: true, Anew: true}
+	moved.Store.BaseURL = "https://other.ecomanager.dz/api/shop/v2"
+	if _, err := db.Replace(asAdmin(t), moved, store.Request{}); !errors.Is(err, store.ErrBusy) {
+		t.Errorf("during a pass: %v", err)
+	}
+	named := store.Replacement{Store: s}
+	named.Store.Name = "New name"
+	renamed, err := db.Replace(asAdmin(t), named, store.Request{})
+	if err != nil {
+		t.Fatalf("a name waits for no pass: %v", err)
+	}
+	at := time.Date(2025, 11, 18, 9, 2, 44, 0, time.UTC)
+	position := pass.Position{Head: &shop.Key{At: at, ID: 700123}, Settled: true, Floor: at.AddDate(0, 0, -30)}
+	if err := db.Finish(t.Context(), ticket, pass.Ending{Result: pass.Succeeded, Position: &position, Distrust: true}); err != nil {
+		t.Fatal(err)
+	}
+	moved.Store.Version = renamed.Version
+	saved, err := db.Replace(asAdmin(t), moved, store.Request{})
+	if err != nil || len(saved.ReferencePrefixes) != 0 {
+		t.Fatalf("%+v, %v", saved, err)
+	}
+	next, err := db.Begin(t.Context(), s.ID, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(pass.Position{Mode: pass.ByChange}, next.Position); diff != "" || next.Store.BaseURL != moved.Store.BaseURL {
+		t.Errorf("the head of another shop would hide this one (lessons P6, P7):\n%s", diff)
+	}
+}
+
+func TestALookForARequestIDClaimsNothing(t *testing.T) {
+	db, _ := open(t)
+	r := store.Request{Action: "CreateStore", ID: "r1", Hash: []byte("h")}
+	if _, err := db.Created(asAdmin(t), r); !errors.Is(err, store.ErrNotFound) {
+		t.Fatalf("a new id: %v", err)
+	}
+	s, sealed := draft("NATU", "f")
+	if _, err := db.Insert(asAdmin(t), s, sealed, statemap.Default(), r); err != nil {
+		t.Fatal(err)
+	}
+	if made, err := db.Created(asAdmin(t), r); err != nil || made.ID != s.ID {
+		t.Errorf("%+v, %v", made, err)
+	}
+	r.Hash = []byte("other")
+	if _, err := db.Created(asAdmin(t), r); !errors.Is(err, idempotency.ErrReused) {
+		t.Errorf("the same id with another body: %v", err)
 	}
 }
 

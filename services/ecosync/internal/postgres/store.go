@@ -177,6 +177,42 @@ func (d *DB) Insert(ctx context.Context, s store.Store, token store.Sealed, stat
 	return saved, err
 }
 
+// errLookedUp ends the transaction of a look, which must leave no claim behind.
+var errLookedUp = errors.New("looked up")
+
+// Created implements store.Repository. It claims the id as Insert does and takes
+// the claim back, so that both read an id in one way.
+func (d *DB) Created(ctx context.Context, r store.Request) (store.Store, error) {
+	var made string
+	claim := idempotency.Claim{Actor: auth.From(ctx).Person().Subject, Method: r.Action, Key: r.ID, RequestHash: r.Hash}
+	err := pg.InTx(ctx, d.pool, func(tx pgx.Tx) error {
+		var err error
+		if made, err = d.keys.Claim(ctx, tx, claim); err != nil {
+			return err
+		}
+		return errLookedUp
+	})
+	switch {
+	case !errors.Is(err, errLookedUp):
+		return store.Store{}, err
+	case made == "":
+		return store.Store{}, store.ErrNotFound
+	}
+	return d.Store(ctx, made)
+}
+
+// Term implements store.Repository.
+func (d *DB) Term(ctx context.Context, id string) (term int64, err error) {
+	err = d.pool.QueryRow(ctx, `SELECT p.term FROM ecosync.sync_position p WHERE p.store_id = $1`, id).Scan(&term)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, store.ErrNotFound
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read a term: %w", err)
+	}
+	return term, nil
+}
+
 // nonNil makes an empty array of no slice: the column has no null.
 func nonNil(texts []string) []string {
 	if texts == nil {
@@ -210,9 +246,55 @@ const updateToken = `
 	   SET token_sealed = $3, token_version = $2, token_last4 = $4, token_fingerprint = $5
 	 WHERE id = $1 AND token_version = $2 - 1`
 
+// The position's row is taken first, as Begin takes it: a pass that begins now
+// waits, and then reads the new settings.
+const lockPosition = `
+	SELECT coalesce(p.held_until > now(), false) FROM ecosync.sync_position p WHERE p.store_id = $1 FOR UPDATE`
+
+// What passes learned of a shop that this store is not tied to any more. A head of
+// the other shop would hide everything of this one (lesson P7).
+const (
+	forgetPosition = `
+	UPDATE ecosync.sync_position
+	   SET head_at = NULL, head_id = NULL, head_settled = false, floor_at = NULL, mode = DEFAULT, gaps = DEFAULT, resume_at = NULL
+	 WHERE store_id = $1`
+	forgetPrefixes = `
+	UPDATE ecosync.store SET reference_prefixes = DEFAULT WHERE id = $1`
+)
+
+// settle locks the position of a store that moves, and forgets it when the store
+// begins anew.
+func settle(ctx context.Context, tx pgx.Tx, c store.Replacement) error {
+	if !c.Moved {
+		return nil
+	}
+	var held bool
+	switch err := tx.QueryRow(ctx, lockPosition, c.Store.ID).Scan(&held); {
+	case errors.Is(err, pgx.ErrNoRows):
+		return store.ErrNotFound
+	case err != nil:
+		return fmt.Errorf("lock a position: %w", err)
+	case held:
+		return store.ErrBusy
+	}
+	if !c.Anew {
+		return nil
+	}
+	for _, sql := range []string{forgetPosition, forgetPrefixes} {
+		if _, err := tx.Exec(ctx, sql, c.Store.ID); err != nil {
+			return fmt.Errorf("forget a shop: %w", err)
+		}
+	}
+	return nil
+}
+
 // Replace implements store.Repository.
-func (d *DB) Replace(ctx context.Context, s store.Store, token *store.Sealed, r store.Request) (saved store.Store, err error) {
+func (d *DB) Replace(ctx context.Context, c store.Replacement, r store.Request) (saved store.Store, err error) {
+	s, token := c.Store, c.Token
 	err = pg.InTx(ctx, d.pool, func(tx pgx.Tx) error {
+		if err := settle(ctx, tx, c); err != nil {
+			return err
+		}
 		before, err := findStore(ctx, tx, s.ID)
 		if err != nil {
 			return err
@@ -282,14 +364,15 @@ func (d *DB) SetPaused(ctx context.Context, id, reason string, r store.Request) 
 }
 
 // A store with a living pass stays: its next batch would make orders of a store
-// that is gone.
+// that is gone. So does one whose term is not the one read before orders were
+// asked: a pass ran meanwhile.
 const deleteStore = `
 	DELETE FROM ecosync.store s
 	 WHERE s.id = $1
-	   AND NOT EXISTS (SELECT FROM ecosync.sync_position p WHERE p.store_id = s.id AND p.held_until > now())`
+	   AND NOT EXISTS (SELECT FROM ecosync.sync_position p WHERE p.store_id = s.id AND (p.held_until > now() OR p.term <> $2))`
 
 // Delete implements store.Repository.
-func (d *DB) Delete(ctx context.Context, id string, r store.Request) error {
+func (d *DB) Delete(ctx context.Context, id string, term int64, r store.Request) error {
 	return pg.InTx(ctx, d.pool, func(tx pgx.Tx) error {
 		before, err := findStore(ctx, tx, id)
 		if err != nil {
@@ -300,7 +383,7 @@ func (d *DB) Delete(ctx context.Context, id string, r store.Request) error {
 		if _, err := tx.Exec(ctx, `SELECT FROM ecosync.sync_position WHERE store_id = $1 FOR UPDATE`, id); err != nil {
 			return fmt.Errorf("lock a position: %w", err)
 		}
-		tag, err := tx.Exec(ctx, deleteStore, id)
+		tag, err := tx.Exec(ctx, deleteStore, id, term)
 		if err != nil {
 			return fmt.Errorf("delete a store: %w", err)
 		}

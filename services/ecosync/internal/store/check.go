@@ -2,41 +2,46 @@ package store
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/shop"
 )
 
 // check asks orders and the shop whether the changed store is still the same
-// shop.
-func (s *Service) check(ctx context.Context, stored, changed Store, fresh *shop.Token, moved bool) error {
+// shop. anew says that nothing ties it to one.
+func (s *Service) check(ctx context.Context, stored, changed Store, fresh *shop.Token, moved bool) (anew bool, err error) {
 	zone, err := loadZone(changed.TimeZone)
 	if err != nil {
-		return err
+		return false, err
 	}
 	known, err := s.orders.Describe(ctx, stored.ID)
 	if err != nil {
-		return err
+		return false, err
 	}
-	if known.Count > 0 && changed.TimeZone != stored.TimeZone {
-		return ErrZoneFixed
+	// Orders typed in by hand have no reference of the shop, and no time of it: a
+	// store that has only those is tied to no shop.
+	anew = len(known.References) == 0
+	if !anew && changed.TimeZone != stored.TimeZone {
+		return false, ErrZoneFixed
 	}
 	if !moved {
-		return nil
+		return anew, nil
 	}
 	access := shop.Access{BaseURL: changed.BaseURL, Zone: zone}
 	if fresh != nil {
 		access.Token = *fresh
 	} else if access.Token, err = s.vault.Open(ctx, stored.ID, stored.Credential.Version); err != nil {
-		return err
+		return false, err
 	}
 	page, err := s.probe(ctx, access)
 	if err != nil {
-		return err
+		return false, err
 	}
-	if known.Count == 0 {
-		return nil
+	if anew {
+		return true, nil
 	}
-	return s.sameShop(ctx, access, page, known)
+	return false, s.sameShop(ctx, access, page, known)
 }
 
 // sameShop wants one known id with its known reference as a proof, and takes
@@ -58,7 +63,12 @@ func (s *Service) sameShop(ctx context.Context, a shop.Access, page shop.Page, k
 	}
 	const few = 3 // more would spend the shop's quota on an unlikely case
 	asked := 0
-	for id, reference := range known.References {
+	// The newest first: they are the likeliest to be there still, and the same
+	// question gets the same answer.
+	newest := slices.Sorted(maps.Keys(known.References))
+	slices.Reverse(newest)
+	for _, id := range newest {
+		reference := known.References[id]
 		if proved || asked == few {
 			break
 		}

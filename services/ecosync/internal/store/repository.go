@@ -19,19 +19,40 @@ type Repository interface {
 	Store(ctx context.Context, id string) (Store, error)
 	// Stores lists by identifier, those after the given one.
 	Stores(ctx context.Context, f Filter) ([]Store, error)
-	// Replace writes the settings where the stored version is s.Version, and the
-	// token when one is given. Errors: ErrNotFound, ErrStale, ErrTokenInUse.
-	Replace(ctx context.Context, s Store, token *Sealed, r Request) (Store, error)
+	// Replace writes the settings where the stored version is that of the
+	// replacement's store. Errors: ErrNotFound, ErrStale, ErrTokenInUse, ErrBusy.
+	Replace(ctx context.Context, c Replacement, r Request) (Store, error)
+	// Created answers the store that a request id made, and ErrNotFound for an id
+	// that is new. It claims nothing: Insert still decides. Error also: the one for
+	// an id that came with another content.
+	Created(ctx context.Context, r Request) (Store, error)
+	// Term is the number of the last pass that began over the store. Error:
+	// ErrNotFound.
+	Term(ctx context.Context, id string) (int64, error)
 	// SetPaused pauses, or resumes with an empty reason. To repeat it writes
 	// nothing. Error: ErrNotFound.
 	SetPaused(ctx context.Context, id, reason string, r Request) (Store, error)
 	// Delete removes the store with its passes and quarantine; the audit stays.
-	// Errors: ErrNotFound, ErrBusy while a pass over it is running.
-	Delete(ctx context.Context, id string, r Request) error
+	// Errors: ErrNotFound, ErrBusy while a pass over it is running, and when one
+	// has begun since the term was read: it may have made orders.
+	Delete(ctx context.Context, id string, term int64, r Request) error
 	// StateMap reads the present map. Error: ErrNotFound.
 	StateMap(ctx context.Context, id string) (statemap.Map, error)
 	// UnknownStates lists the states that no entry covers, most frequent first.
 	UnknownStates(ctx context.Context, id string) ([]UnknownState, error)
+}
+
+// Replacement is a store as it shall be.
+type Replacement struct {
+	Store Store
+	// Token is nil when it stays.
+	Token *Sealed
+	// Moved: address, token or zone change. A running pass reads and writes with
+	// the present ones, so this waits for its end (ErrBusy).
+	Moved bool
+	// Anew: no order ties the store to a shop, and it may be another one from now
+	// on: what passes learned of the old (position, mode, prefixes) is forgotten.
+	Anew bool
 }
 
 // Request is who asks and why, for the audit; the person comes from the

@@ -67,6 +67,13 @@ func (s *Service) Create(ctx context.Context, d Draft, r Request) (Store, error)
 	if err != nil {
 		return Store{}, err
 	}
+	if r.ID != "" {
+		// A repetition is answered before the shop is asked: it may be down by now,
+		// and the store stands.
+		if made, err := s.repository.Created(ctx, r); !errors.Is(err, ErrNotFound) {
+			return made, err
+		}
+	}
 	page, err := s.probe(ctx, shop.Access{BaseURL: base.String(), Token: d.Token, Zone: zone})
 	if err != nil {
 		return Store{}, err
@@ -97,33 +104,58 @@ type Change struct {
 
 // Update changes settings. A new address or token is tested before it is saved,
 // and for a store with orders it must answer the same shop (lessons P5 to P7).
+//
+// The same call again changes nothing and raises no version, also with the etag
+// from before the first: an answer that was lost is asked for again.
 func (s *Service) Update(ctx context.Context, id string, c Change, r Request) (Store, error) {
+	saved, err := s.update(ctx, id, c, r)
+	if c.Version == 0 && errors.Is(err, ErrStale) {
+		// Who names no version writes over whatever is stored, and so also over what
+		// somebody stored a moment ago.
+		return s.update(ctx, id, c, r)
+	}
+	return saved, err
+}
+
+func (s *Service) update(ctx context.Context, id string, c Change, r Request) (Store, error) {
 	stored, err := s.repository.Store(ctx, id)
 	if err != nil {
 		return Store{}, err
-	}
-	if c.Version != 0 && c.Version != stored.Version {
-		return Store{}, ErrStale
 	}
 	changed, err := s.apply(stored, c)
 	if err != nil {
 		return Store{}, err
 	}
+	if c.Token != nil {
+		present, err := s.vault.Open(ctx, id, stored.Credential.Version)
+		// A present token that cannot be opened is no reason to keep it.
+		if err == nil && present == *c.Token {
+			c.Token = nil
+		}
+	}
 	moved := changed.BaseURL != stored.BaseURL || c.Token != nil
-	if moved || changed.TimeZone != stored.TimeZone {
-		if err := s.check(ctx, stored, changed, c.Token, moved); err != nil {
+	rezoned := changed.TimeZone != stored.TimeZone
+	if !moved && !rezoned && changed.Name == stored.Name && changed.Active == stored.Active {
+		return stored, nil
+	}
+	if c.Version != 0 && c.Version != stored.Version {
+		return Store{}, ErrStale
+	}
+	replacement := Replacement{Moved: moved || rezoned}
+	if replacement.Moved {
+		if replacement.Anew, err = s.check(ctx, stored, changed, c.Token, moved); err != nil {
 			return Store{}, err
 		}
 	}
-	var sealed *Sealed
 	if c.Token != nil {
 		fresh, err := s.vault.Seal(ctx, id, stored.Credential.Version+1, *c.Token)
 		if err != nil {
 			return Store{}, err
 		}
-		sealed, changed.Credential = &fresh, fresh.Credential
+		replacement.Token, changed.Credential = &fresh, fresh.Credential
 	}
-	return s.repository.Replace(ctx, changed, sealed, r)
+	replacement.Store = changed
+	return s.repository.Replace(ctx, replacement, r)
 }
 
 // apply makes the changed store, without asking anybody.
@@ -201,6 +233,12 @@ func (s *Service) Resume(ctx context.Context, id string, r Request) (Store, erro
 
 // Delete removes a store that no order hangs on.
 func (s *Service) Delete(ctx context.Context, id string, r Request) error {
+	// Read before orders are asked: a pass that begins, writes and ends in between
+	// is seen by its term.
+	term, err := s.repository.Term(ctx, id)
+	if err != nil {
+		return err
+	}
 	known, err := s.orders.Describe(ctx, id)
 	if err != nil {
 		return err
@@ -208,7 +246,7 @@ func (s *Service) Delete(ctx context.Context, id string, r Request) error {
 	if known.Count > 0 {
 		return &HasOrdersError{Count: known.Count}
 	}
-	return s.repository.Delete(ctx, id, r)
+	return s.repository.Delete(ctx, id, term, r)
 }
 
 // Test tries the stored address and token. A failed test is an answer, not an

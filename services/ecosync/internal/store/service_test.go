@@ -25,6 +25,13 @@ type around struct {
 	probes  int
 	reads   int
 	deleted bool
+	// made is the request id that made the store, term that of its last pass.
+	made string
+	term int64
+	// meanwhile is what somebody else does just before a replacement is written,
+	// asked what happens while orders are asked.
+	meanwhile, asked func()
+	replaced         []store.Replacement
 }
 
 func (a *around) Insert(_ context.Context, s store.Store, _ store.Sealed, _ []statemap.Entry, _ store.Request) (store.Store, error) {
@@ -43,16 +50,45 @@ func (a *around) Stores(context.Context, store.Filter) ([]store.Store, error) {
 	return []store.Store{a.saved}, nil
 }
 
-func (a *around) Replace(_ context.Context, s store.Store, _ *store.Sealed, _ store.Request) (store.Store, error) {
-	a.saved = s
-	return s, nil
+func (a *around) Replace(_ context.Context, c store.Replacement, _ store.Request) (store.Store, error) {
+	if a.meanwhile != nil {
+		a.meanwhile()
+		a.meanwhile = nil
+	}
+	if c.Store.Version != a.saved.Version {
+		return store.Store{}, store.ErrStale
+	}
+	a.replaced = append(a.replaced, c)
+	a.saved = c.Store
+	a.saved.Version++
+	return a.saved, nil
+}
+
+func (a *around) Created(_ context.Context, r store.Request) (store.Store, error) {
+	if r.ID != "" && r.ID == a.made {
+		return a.saved, nil
+	}
+	return store.Store{}, store.ErrNotFound
+}
+
+func (a *around) Term(_ context.Context, id string) (int64, error) {
+	if id != a.saved.ID {
+		return 0, store.ErrNotFound
+	}
+	return a.term, nil
 }
 
 func (a *around) SetPaused(context.Context, string, string, store.Request) (store.Store, error) {
 	return a.saved, nil
 }
 
-func (a *around) Delete(context.Context, string, store.Request) error { a.deleted = true; return nil }
+func (a *around) Delete(_ context.Context, _ string, term int64, _ store.Request) error {
+	if term != a.term {
+		return store.ErrBusy
+	}
+	a.deleted = true
+	return nil
+}
 
 func (a *around) StateMap(context.Context, string) (statemap.Map, error) {
 	return statemap.New(1, statemap.Default())
@@ -87,6 +123,9 @@ func (a *around) Order(_ context.Context, _ shop.Access, id int64) (shop.Row, er
 }
 
 func (a *around) Describe(context.Context, string) (store.Known, error) {
+	if a.asked != nil {
+		a.asked()
+	}
 	if a.away {
 		return store.Known{}, store.ErrOrdersUnavailable
 	}
@@ -173,6 +212,64 @@ func TestAStoreWithOrdersMovesOnlyWithinItsShop(t *testing.T) {
 	}
 }
 
+func TestAStoreWithOnlyOrdersTypedByHandIsTiedToNoShop(t *testing.T) {
+	a := saved()
+	a.known = store.Known{Count: 1}
+	a.listing = []*shop.Order{{ID: 9, Reference: "DEMOA9"}}
+	token := shop.Token("FAKEtokenFAKEtoken0002")
+	if _, err := service(t, a).Update(t.Context(), "id-1", store.Change{Token: &token}, store.Request{}); err != nil {
+		t.Fatalf("its token could never be replaced: %v", err)
+	}
+	if c := a.replaced[0]; !c.Anew || !c.Moved || c.Token == nil {
+		t.Errorf("%+v: a wrong token corrected before the first orders leaves nothing of the other shop (lesson P6)", c)
+	}
+}
+
+func TestTheSameUpdateAgainWritesNothing(t *testing.T) {
+	a, name, token, address := saved(), "New", shop.Token("stored"), "demo.ecomanager.dz"
+	change := store.Change{Version: 5, Name: &name, Token: &token, BaseURL: &address}
+	for range 2 { // the second with an etag that is old by then
+		s, err := service(t, a).Update(t.Context(), "id-1", change, store.Request{})
+		if err != nil || s.Version != 6 || s.Name != "New" {
+			t.Fatalf("%+v, %v", s, err)
+		}
+	}
+	if len(a.replaced) != 1 || a.probes != 0 || a.replaced[0].Token != nil {
+		t.Errorf("%d writes, %d probes", len(a.replaced), a.probes)
+	}
+}
+
+func TestWhoNamesNoVersionIsNeverStale(t *testing.T) {
+	a, name := saved(), "New"
+	a.meanwhile = func() { a.saved.Active, a.saved.Version = false, 6 }
+	s, err := service(t, a).Update(t.Context(), "id-1", store.Change{Name: &name}, store.Request{})
+	if err != nil || s.Name != "New" || s.Active || s.Version != 7 {
+		t.Errorf("%+v, %v", s, err)
+	}
+	a = saved()
+	a.meanwhile = func() { a.saved.Version = 6 }
+	if _, err := service(t, a).Update(t.Context(), "id-1", store.Change{Version: 5, Name: &name}, store.Request{}); !errors.Is(err, store.ErrStale) {
+		t.Errorf("who names one is told: %v", err)
+	}
+}
+
+func TestARepeatedCreationIsAnsweredWithoutTheShop(t *testing.T) {
+	a := saved()
+	a.made, a.fault = "r1", shop.NewFault(shop.Unreachable, 0, nil)
+	d := store.Draft{Identifier: "NATU", Name: "Nature", BaseURL: "demo.ecomanager.dz", Token: "FAKEtokenFAKEtoken0001"}
+	if s, err := service(t, a).Create(t.Context(), d, store.Request{ID: "r1"}); err != nil || s.ID != "id-1" || a.probes != 0 {
+		t.Errorf("%+v, %v, %d probes", s, err, a.probes)
+	}
+}
+
+func TestAStoreIsNotDeletedBehindAPassThatRanMeanwhile(t *testing.T) {
+	a := saved()
+	a.asked = func() { a.term++ }
+	if err := service(t, a).Delete(t.Context(), "id-1", store.Request{}); !errors.Is(err, store.ErrBusy) || a.deleted {
+		t.Errorf("%v: the pass may have made orders", err)
+	}
+}
+
 func TestWhatCannotBeCheckedIsNotChanged(t *testing.T) {
 	token, zone, name := shop.Token("FAKEtokenFAKEtoken0002"), "Europe/Paris", "New"
 	for what, change := range map[string]store.Change{"a token": {Token: &token}, "a zone": {TimeZone: &zone}} {
@@ -193,7 +290,7 @@ func TestWhatCannotBeCheckedIsNotChanged(t *testing.T) {
 	if err := service(t, a).Delete(t.Context(), "id-1", store.Request{}); !errors.As(err, &has) || has.Count != 7 || a.deleted {
 		t.Errorf("deleting what orders hang on: %v", err)
 	}
-	if _, err := service(t, a).Update(t.Context(), "id-1", store.Change{Version: 4, Name: &name}, store.Request{}); !errors.Is(err, store.ErrStale) {
+	if _, err := service(t, a).Update(t.Context(), "id-1", store.Change{Version: 4, Active: new(bool)}, store.Request{}); !errors.Is(err, store.ErrStale) {
 		t.Errorf("a stale version: %v", err)
 	}
 }
