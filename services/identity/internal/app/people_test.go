@@ -136,7 +136,11 @@ func TestAPersonChangesTheOwnPassword(t *testing.T) {
 		_, err := f.ChangePassword(mine, &identityv1.ChangePasswordRequest{CurrentPassword: current, NewPassword: next})
 		return err
 	}
-	refused(t, "a wrong current password", change("wrong", "my own choice of words"), codes.Unauthenticated, "INVALID_CREDENTIALS")
+	wrong := change("wrong", "my own choice of words") // no 401: the access token is good, and a browser would throw its session away
+	refused(t, "a wrong current password", wrong, codes.InvalidArgument, "WRONG_CURRENT_PASSWORD")
+	if fields := rpcerr.Fields(wrong); len(fields) != 1 || fields[0].Path != "currentPassword" {
+		t.Errorf("fields = %v", fields)
+	}
 	weak := change(somePassword, "amina@shop.dz")
 	refused(t, "the e-mail as password", weak, codes.InvalidArgument, "PASSWORD_TOO_WEAK")
 	if fields := rpcerr.Fields(weak); len(fields) != 1 || fields[0].Path != "newPassword" {

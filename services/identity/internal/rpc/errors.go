@@ -17,7 +17,7 @@ import (
 // Errors says what each error of the domain is to the outside.
 var Errors = rpcerr.Table{
 	{Err: account.ErrBadCredentials, Code: codes.Unauthenticated, Reason: identityv1.ErrorReason_INVALID_CREDENTIALS},
-	{Err: account.ErrWrongPassword, Code: codes.Unauthenticated, Reason: identityv1.ErrorReason_INVALID_CREDENTIALS},
+	{Err: account.ErrWrongPassword, Code: codes.InvalidArgument, Reason: identityv1.ErrorReason_WRONG_CURRENT_PASSWORD, Detail: at("currentPassword")},
 	{Err: account.ErrUserDisabled, Code: codes.PermissionDenied, Reason: identityv1.ErrorReason_USER_DISABLED},
 	{Match: limited("login"), Code: codes.ResourceExhausted, Reason: identityv1.ErrorReason_TOO_MANY_FAILURES, Detail: retryAfter},
 	{Match: limited("refresh"), Code: codes.ResourceExhausted, Reason: accessv1.ErrorReason_RATE_LIMITED, Detail: retryAfter},

@@ -34,7 +34,7 @@ type ErrorReason_Value int32
 const (
 	// Never sent.
 	ErrorReason_VALUE_UNSPECIFIED ErrorReason_Value = 0
-	// UNAUTHENTICATED: e-mail or password is wrong; which one is not said.
+	// UNAUTHENTICATED: at a login, e-mail or password is wrong; which one is not said.
 	ErrorReason_INVALID_CREDENTIALS ErrorReason_Value = 1
 	// PERMISSION_DENIED: an administrator disabled the account.
 	ErrorReason_USER_DISABLED ErrorReason_Value = 2
@@ -48,7 +48,7 @@ const (
 	ErrorReason_USER_NOT_FOUND ErrorReason_Value = 6
 	// ALREADY_EXISTS: another user has this e-mail address.
 	ErrorReason_EMAIL_TAKEN ErrorReason_Value = 7
-	// INVALID_ARGUMENT: `BadRequest` says what is missing.
+	// INVALID_ARGUMENT: `BadRequest` says which rule the new password breaks.
 	ErrorReason_PASSWORD_TOO_WEAK ErrorReason_Value = 8
 	// PERMISSION_DENIED: a manager can neither make, change nor become an admin.
 	ErrorReason_ROLE_NOT_ALLOWED ErrorReason_Value = 9
@@ -60,6 +60,8 @@ const (
 	ErrorReason_PAGE_TOKEN_INVALID ErrorReason_Value = 12
 	// FAILED_PRECONDITION: the own password is not reset but changed, by ChangePassword, which asks for the current one.
 	ErrorReason_OWN_PASSWORD ErrorReason_Value = 13
+	// INVALID_ARGUMENT: `currentPassword` is wrong. The access token is good, so there is no reason to log in again.
+	ErrorReason_WRONG_CURRENT_PASSWORD ErrorReason_Value = 14
 )
 
 // Enum value maps for ErrorReason_Value.
@@ -79,22 +81,24 @@ var (
 		11: "ETAG_STALE",
 		12: "PAGE_TOKEN_INVALID",
 		13: "OWN_PASSWORD",
+		14: "WRONG_CURRENT_PASSWORD",
 	}
 	ErrorReason_Value_value = map[string]int32{
-		"VALUE_UNSPECIFIED":     0,
-		"INVALID_CREDENTIALS":   1,
-		"USER_DISABLED":         2,
-		"TOO_MANY_FAILURES":     3,
-		"REFRESH_TOKEN_INVALID": 4,
-		"REFRESH_TOKEN_REUSED":  5,
-		"USER_NOT_FOUND":        6,
-		"EMAIL_TAKEN":           7,
-		"PASSWORD_TOO_WEAK":     8,
-		"ROLE_NOT_ALLOWED":      9,
-		"LAST_ADMIN":            10,
-		"ETAG_STALE":            11,
-		"PAGE_TOKEN_INVALID":    12,
-		"OWN_PASSWORD":          13,
+		"VALUE_UNSPECIFIED":      0,
+		"INVALID_CREDENTIALS":    1,
+		"USER_DISABLED":          2,
+		"TOO_MANY_FAILURES":      3,
+		"REFRESH_TOKEN_INVALID":  4,
+		"REFRESH_TOKEN_REUSED":   5,
+		"USER_NOT_FOUND":         6,
+		"EMAIL_TAKEN":            7,
+		"PASSWORD_TOO_WEAK":      8,
+		"ROLE_NOT_ALLOWED":       9,
+		"LAST_ADMIN":             10,
+		"ETAG_STALE":             11,
+		"PAGE_TOKEN_INVALID":     12,
+		"OWN_PASSWORD":           13,
+		"WRONG_CURRENT_PASSWORD": 14,
 	}
 )
 
@@ -2193,8 +2197,8 @@ const file_libertaphonix_identity_v1_identity_proto_rawDesc = "" +
 	"\aremoved\x18\x01 \x03(\v2'.libertaphonix.identity.v1.CleanupCountR\aremoved\"8\n" +
 	"\fCleanupCount\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
-	"\x05count\x18\x02 \x01(\x05R\x05count\"\xc2\x02\n" +
-	"\vErrorReason\"\xb2\x02\n" +
+	"\x05count\x18\x02 \x01(\x05R\x05count\"\xde\x02\n" +
+	"\vErrorReason\"\xce\x02\n" +
 	"\x05Value\x12\x15\n" +
 	"\x11VALUE_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13INVALID_CREDENTIALS\x10\x01\x12\x11\n" +
@@ -2212,7 +2216,8 @@ const file_libertaphonix_identity_v1_identity_proto_rawDesc = "" +
 	"\n" +
 	"ETAG_STALE\x10\v\x12\x16\n" +
 	"\x12PAGE_TOKEN_INVALID\x10\f\x12\x10\n" +
-	"\fOWN_PASSWORD\x10\r2\xcd\x11\n" +
+	"\fOWN_PASSWORD\x10\r\x12\x1a\n" +
+	"\x16WRONG_CURRENT_PASSWORD\x10\x0e2\xcd\x11\n" +
 	"\x0fIdentityService\x12\x7f\n" +
 	"\x05Login\x12'.libertaphonix.identity.v1.LoginRequest\x1a(.libertaphonix.identity.v1.LoginResponse\"#\x92\xc2\x18\x02\b\x01\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/api/v1/auth/login\x12\x87\x01\n" +
 	"\aRefresh\x12).libertaphonix.identity.v1.RefreshRequest\x1a*.libertaphonix.identity.v1.RefreshResponse\"%\x92\xc2\x18\x02\b\x01\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/api/v1/auth/refresh\x12\x86\x01\n" +

@@ -52,7 +52,7 @@ type IdentityServiceClient interface {
 	Logout(ctx context.Context, in *LogoutRequest, opts ...grpc.CallOption) (*LogoutResponse, error)
 	// GetMe answers the caller's user and permissions.
 	GetMe(ctx context.Context, in *GetMeRequest, opts ...grpc.CallOption) (*GetMeResponse, error)
-	// ChangePassword changes the caller's own password and ends the caller's other sessions. Reasons: INVALID_CREDENTIALS, PASSWORD_TOO_WEAK, TOO_MANY_FAILURES.
+	// ChangePassword changes the caller's own password and ends the caller's other sessions. Reasons: WRONG_CURRENT_PASSWORD, PASSWORD_TOO_WEAK, TOO_MANY_FAILURES.
 	ChangePassword(ctx context.Context, in *ChangePasswordRequest, opts ...grpc.CallOption) (*ChangePasswordResponse, error)
 	// GetKeys answers the public keys that verify access tokens, as a JSON Web Key Set (RFC 7517, RFC 8037).
 	GetKeys(ctx context.Context, in *GetKeysRequest, opts ...grpc.CallOption) (*GetKeysResponse, error)
@@ -248,7 +248,7 @@ type IdentityServiceServer interface {
 	Logout(context.Context, *LogoutRequest) (*LogoutResponse, error)
 	// GetMe answers the caller's user and permissions.
 	GetMe(context.Context, *GetMeRequest) (*GetMeResponse, error)
-	// ChangePassword changes the caller's own password and ends the caller's other sessions. Reasons: INVALID_CREDENTIALS, PASSWORD_TOO_WEAK, TOO_MANY_FAILURES.
+	// ChangePassword changes the caller's own password and ends the caller's other sessions. Reasons: WRONG_CURRENT_PASSWORD, PASSWORD_TOO_WEAK, TOO_MANY_FAILURES.
 	ChangePassword(context.Context, *ChangePasswordRequest) (*ChangePasswordResponse, error)
 	// GetKeys answers the public keys that verify access tokens, as a JSON Web Key Set (RFC 7517, RFC 8037).
 	GetKeys(context.Context, *GetKeysRequest) (*GetKeysResponse, error)
