@@ -12,6 +12,7 @@ const (
 	RefreshesAMinute   = 20               // of one session; several tabs refresh at once, nobody else does
 	refreshWindow      = time.Minute
 	ReplayWindow       = 30 * time.Second    // a rotated token shown again within it gets the same successor
+	SuccessorLife      = 2 * ReplayWindow    // how long that successor is kept: a replica whose clock is behind still answers it
 	SessionIdleLife    = 7 * 24 * time.Hour  // a session not refreshed for so long has ended
 	SessionLongestLife = 30 * 24 * time.Hour // and every session ends after this, refreshed or not
 )

@@ -76,6 +76,9 @@ func (f Family) Judge(from Client, now time.Time) (Session, Verdict) {
 	if now.Sub(s.RefreshWindowAt) >= refreshWindow {
 		s.RefreshWindowAt, s.RefreshCount = now, 0
 	}
+	if repeated && f.Successor == "" {
+		return f.Session, Refuse // forgotten already, by a replica whose clock is far ahead: nothing that could be answered
+	}
 	if s.RefreshCount >= RefreshesAMinute {
 		return f.Session, Limit
 	}

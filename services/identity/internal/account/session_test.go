@@ -26,12 +26,13 @@ func TestWhatBecomesOfAShownRefreshToken(t *testing.T) {
 		want   Verdict
 	}{
 		{"the current token is rotated", Family{Session: live, User: user}, Rotate},
-		{"a token rotated just now is answered again", Family{Session: live, User: user, RotatedAt: ago(0)}, Repeat},
-		{"and up to 30 s later", Family{Session: live, User: user, RotatedAt: ago(ReplayWindow)}, Repeat},
+		{"a token rotated just now is answered again", Family{Session: live, User: user, RotatedAt: ago(0), Successor: "lpr_2"}, Repeat},
+		{"and up to 30 s later", Family{Session: live, User: user, RotatedAt: ago(ReplayWindow), Successor: "lpr_2"}, Repeat},
+		{"but never with nothing", Family{Session: live, User: user, RotatedAt: ago(time.Second)}, Refuse},
 		{"a moment later somebody has a copy", Family{Session: live, User: user, RotatedAt: ago(ReplayWindow + time.Microsecond)}, Revoke},
 		{"reuse is seen however busy the session is", Family{Session: busy, User: user, RotatedAt: ago(time.Hour)}, Revoke},
 		{"too many refreshes wait", Family{Session: busy, User: user}, Limit},
-		{"repeats count, too", Family{Session: busy, User: user, RotatedAt: ago(time.Second)}, Limit},
+		{"repeats count, too", Family{Session: busy, User: user, RotatedAt: ago(time.Second), Successor: "lpr_2"}, Limit},
 		{"a revoked session is over", Family{Session: revoked, User: user}, Refuse},
 		{"and stays over for a rotated token", Family{Session: revoked, User: user, RotatedAt: ago(time.Hour)}, Refuse},
 		{"an expired session is over", Family{Session: expired, User: user}, Refuse},

@@ -26,7 +26,7 @@ func (s *Store) RemoveExpired(ctx context.Context, now, keepFailuresAfter time.T
 			{&r.RefreshTokens, `DELETE FROM identity.refresh_token WHERE session_id IN (` + ended + `)`, now},
 			{&r.Sessions, `DELETE FROM identity.session WHERE session_id IN (` + ended + `)`, now},
 			{&r.LoginFailures, `DELETE FROM identity.login_failure WHERE failed_at <= $1`, keepFailuresAfter},
-			{new(int64), `UPDATE identity.refresh_token SET successor_sealed = NULL WHERE rotated_at < $1 AND successor_sealed IS NOT NULL`, now.Add(-account.ReplayWindow)},
+			{new(int64), `UPDATE identity.refresh_token SET successor_sealed = NULL WHERE rotated_at < $1 AND successor_sealed IS NOT NULL`, now.Add(-account.SuccessorLife)},
 		} {
 			tag, err := tx.Exec(ctx, step.sql, step.at)
 			if err != nil {

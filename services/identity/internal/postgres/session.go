@@ -225,7 +225,7 @@ func (s *Store) rotate(
 	if _, err := tx.Exec(ctx, insertToken, hash[:], session.ID, at); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, forgetSuccessors, session.ID, at.Add(-account.ReplayWindow)); err != nil {
+	if _, err := tx.Exec(ctx, forgetSuccessors, session.ID, at.Add(-account.SuccessorLife)); err != nil {
 		return err
 	}
 	return use(ctx, tx, session, at)

@@ -100,7 +100,7 @@ func TestASuccessorIsKeptSealedAndOnlyAsLongAsItIsAnswered(t *testing.T) {
 	if readable != 0 || sealed != 1 {
 		t.Errorf("%d successors in clear and %d sealed, want 0 and 1", readable, sealed)
 	}
-	if _, _, err := refresh(t, s, second, noon.Add(time.Minute)); err != nil {
+	if _, _, err := refresh(t, s, second, noon.Add(account.SuccessorLife+time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.pool.QueryRow(t.Context(), count, session.ID, []byte(second)).Scan(&readable, &sealed); err != nil {
@@ -108,6 +108,27 @@ func TestASuccessorIsKeptSealedAndOnlyAsLongAsItIsAnswered(t *testing.T) {
 	}
 	if sealed != 1 {
 		t.Errorf("%d successors are kept after the first one's seconds are over, want 1", sealed)
+	}
+}
+
+// Replicas' clocks differ: the successor of a token must outlive its seconds on the slowest of them.
+func TestASuccessorIsStillKnownToAReplicaWhoseClockIsBehind(t *testing.T) {
+	s := newStore(t)
+	_, first := begin(t, s, put(t, s, someone(account.Agent)))
+	second, _, err := refresh(t, s, first, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ahead := noon.Add(account.ReplayWindow + 5*time.Second)
+	if _, err := s.RemoveExpired(t.Context(), ahead, noon); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := refresh(t, s, second, ahead); err != nil {
+		t.Fatal(err)
+	}
+	again, verdict, err := refresh(t, s, first, noon.Add(account.ReplayWindow))
+	if verdict != account.Repeat || string(again) != string(second) || err != nil {
+		t.Errorf("verdict %d, the same successor: %v (%v)", verdict, string(again) == string(second), err)
 	}
 }
 
