@@ -74,6 +74,50 @@ func TestStoresAreSyncedAndASecondSyncWritesNothing(t *testing.T) {
 	w.refused(err, codes.InvalidArgument, "PAGE_TOKEN_INVALID")
 }
 
+func TestAStoreThatIsNotThereHoldsNoOtherUp(t *testing.T) {
+	w := start(t)
+	w.shop.fill(tokenA, "DEMOA", 5)
+	a, err := w.create("AAA", tokenA)
+	w.must(err)
+	const gone = "0198c0de-0000-7000-8000-000000000000"
+	last := w.sync(gone, a.GetId())
+	if last[a.GetId()].GetCounts().GetCreated() != 5 || last[gone].GetResult() != ecosyncv1.PassResult_SKIPPED {
+		t.Errorf("%v (lesson P12)", last)
+	}
+	stream, err := w.SyncStores(w.asScheduler(), &ecosyncv1.SyncStoresRequest{StoreIds: []string{gone}})
+	w.must(err)
+	_, err = stream.Recv()
+	w.refused(err, codes.NotFound, "STORE_NOT_FOUND")
+}
+
+func TestEveryOutcomeOfOrdersIsTakenForWhatItIs(t *testing.T) {
+	w := start(t)
+	w.shop.fill(tokenA, "DEMOA", 6)
+	a, err := w.create("AAA", tokenA)
+	w.must(err)
+	w.orders.judge = map[int64]*ordersv1.IngestResult{
+		700200: {Outcome: ordersv1.IngestOutcome_STALE},
+		700199: {Outcome: ordersv1.IngestOutcome_DELETED},
+		700198: {Outcome: ordersv1.IngestOutcome_REJECTED, Reason: ordersv1.RejectReason_IDENTITY_MISMATCH},
+	}
+	p := w.sync(a.GetId())[a.GetId()]
+	if c := p.GetCounts(); p.GetResult() != ecosyncv1.PassResult_SUCCEEDED || c.GetStale() != 1 || c.GetDeleted() != 1 || c.GetQuarantined() != 1 || c.GetCreated() != 3 {
+		t.Errorf("%v", p)
+	}
+	got, err := w.GetStore(w.as("MANAGER"), &ecosyncv1.GetStoreRequest{StoreId: a.GetId()})
+	w.must(err)
+	success := got.GetStore().GetLastSuccessAt().AsTime()
+	w.orders.judge = map[int64]*ordersv1.IngestResult{700197: {Outcome: 99}}
+	if p := w.sync(a.GetId())[a.GetId()]; p.GetResult() != ecosyncv1.PassResult_FAILED {
+		t.Errorf("an outcome of a newer release: %v", p)
+	}
+	got, err = w.GetStore(w.as("MANAGER"), &ecosyncv1.GetStoreRequest{StoreId: a.GetId()})
+	w.must(err)
+	if !got.GetStore().GetLastSuccessAt().AsTime().Equal(success) {
+		t.Error("it counts as a success")
+	}
+}
+
 func TestARefusedTokenPausesItsStoreAloneUntilAPersonActs(t *testing.T) {
 	w := start(t)
 	w.shop.fill(tokenA, "DEMOA", 5)

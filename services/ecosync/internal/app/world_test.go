@@ -233,6 +233,8 @@ type fakeOrders struct {
 	rows map[string]map[int64]*ordersv1.IngestOrder
 	// calls counts IngestOrders.
 	calls int
+	// judge answers in place of the rows' own judgement, by upstream id.
+	judge map[int64]*ordersv1.IngestResult
 }
 
 func (f *fakeOrders) IngestOrders(_ context.Context, req *ordersv1.IngestOrdersRequest) (*ordersv1.IngestOrdersResponse, error) {
@@ -248,6 +250,12 @@ func (f *fakeOrders) IngestOrders(_ context.Context, req *ordersv1.IngestOrdersR
 	res := &ordersv1.IngestOrdersResponse{}
 	for _, row := range req.GetOrders() {
 		r := &ordersv1.IngestResult{UpstreamId: row.GetUpstreamId(), Outcome: ordersv1.IngestOutcome_UNCHANGED}
+		if told := f.judge[row.GetUpstreamId()]; told != nil {
+			res.Results = append(res.Results, &ordersv1.IngestResult{
+				UpstreamId: row.GetUpstreamId(), Outcome: told.GetOutcome(), Reason: told.GetReason(),
+			})
+			continue
+		}
 		switch before := f.rows[req.GetStoreId()][row.GetUpstreamId()]; {
 		case row.GetDue() == nil:
 			r.Outcome, r.Reason = ordersv1.IngestOutcome_REJECTED, ordersv1.RejectReason_MONEY_INVALID

@@ -104,6 +104,7 @@ func (d *DB) Store(ctx context.Context, id string) (store.Store, error) {
 
 const listStores = selectStore + `
 	 WHERE s.identifier > $1
+	   AND ($4::uuid[] IS NULL OR s.id = ANY ($4))
 	   AND ($2::text[] IS NULL
 	        OR CASE WHEN NOT s.active THEN 'INACTIVE' WHEN s.paused_at IS NOT NULL THEN 'PAUSED' ELSE 'ACTIVE' END = ANY ($2))
 	 ORDER BY s.identifier
@@ -115,7 +116,7 @@ func (d *DB) Stores(ctx context.Context, f store.Filter) ([]store.Store, error) 
 	for _, s := range f.States {
 		states = append(states, string(s))
 	}
-	rows, err := d.pool.Query(ctx, listStores, f.After, states, f.Limit)
+	rows, err := d.pool.Query(ctx, listStores, f.After, states, f.Limit, f.IDs)
 	if err != nil {
 		return nil, fmt.Errorf("list stores: %w", err)
 	}

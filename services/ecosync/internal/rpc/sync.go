@@ -2,6 +2,8 @@ package rpc
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"sync"
 
 	"google.golang.org/grpc"
@@ -17,13 +19,19 @@ import (
 func (s *Server) SyncStores(req *ecosyncv1.SyncStoresRequest, stream grpc.ServerStreamingServer[ecosyncv1.SyncStoresResponse]) error {
 	ctx, cancel := context.WithCancel(stream.Context())
 	defer cancel()
-	stores, err := s.wanted(ctx, req.GetStoreIds())
+	stores, missing, err := s.wanted(ctx, req.GetStoreIds())
 	if err != nil {
 		return err
 	}
 	news := newFeed()
 	go func() {
 		defer news.end()
+		for _, id := range missing {
+			now := s.now()
+			news.tell(pass.Progress{StoreID: id, Pass: pass.Pass{
+				StoreID: id, StartedAt: now, EndedAt: now, Result: pass.Skipped, Message: store.ErrNotFound.Error(),
+			}})
+		}
 		s.engine.SyncStores(ctx, stores, news.tell)
 	}()
 	for p := range news.each {
@@ -39,29 +47,34 @@ func (s *Server) SyncStores(req *ecosyncv1.SyncStoresRequest, stream grpc.Server
 	return err
 }
 
-// wanted reads the stores asked for, or every active one.
-func (s *Server) wanted(ctx context.Context, ids []string) ([]store.Store, error) {
-	var stores []store.Store
-	for _, id := range ids {
-		found, err := s.stores.Find(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		stores = append(stores, found)
-	}
+// wanted reads the stores asked for, or every active one. One that was deleted
+// meanwhile holds no other up: it is told as missing, and an error only when none
+// is left.
+func (s *Server) wanted(ctx context.Context, ids []string) (stores []store.Store, missing []string, err error) {
 	if len(ids) > 0 {
-		return stores, nil
+		if stores, err = s.stores.List(ctx, store.Filter{IDs: ids, Limit: len(ids)}); err != nil {
+			return nil, nil, err
+		}
+		if len(stores) == 0 {
+			return nil, nil, store.ErrNotFound
+		}
+		for _, id := range ids {
+			if !slices.ContainsFunc(stores, func(st store.Store) bool { return strings.EqualFold(st.ID, id) }) {
+				missing = append(missing, id)
+			}
+		}
+		return stores, missing, nil
 	}
 	const page = 500
 	f := store.Filter{States: []store.State{store.Active}, Limit: page}
 	for {
 		found, err := s.stores.List(ctx, f)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		stores = append(stores, found...)
 		if len(found) < page {
-			return stores, nil
+			return stores, nil, nil
 		}
 		f.After = found[page-1].Identifier
 	}

@@ -70,8 +70,9 @@ type Request struct {
 
 // Filter of a list.
 type Filter struct {
-	// States empty means all.
+	// States empty means all, and so does no ID.
 	States []State
+	IDs    []string
 	// After is the identifier of the last row of the page before.
 	After string
 	Limit int

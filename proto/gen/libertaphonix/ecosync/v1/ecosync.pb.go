@@ -268,6 +268,8 @@ const (
 	ErrorReason_TIME_ZONE_FIXED ErrorReason_Value = 12
 	// INVALID_ARGUMENT: a day is not a date of the calendar.
 	ErrorReason_DATE_INVALID ErrorReason_Value = 13
+	// ABORTED: a pass over the store is running; pause the store, and repeat when the pass has ended.
+	ErrorReason_STORE_BUSY ErrorReason_Value = 20
 )
 
 // Enum value maps for ErrorReason_Value.
@@ -287,6 +289,7 @@ var (
 		11: "TIME_ZONE_INVALID",
 		12: "TIME_ZONE_FIXED",
 		13: "DATE_INVALID",
+		20: "STORE_BUSY",
 	}
 	ErrorReason_Value_value = map[string]int32{
 		"VALUE_UNSPECIFIED":    0,
@@ -303,6 +306,7 @@ var (
 		"TIME_ZONE_INVALID":    11,
 		"TIME_ZONE_FIXED":      12,
 		"DATE_INVALID":         13,
+		"STORE_BUSY":           20,
 	}
 )
 
@@ -1810,7 +1814,7 @@ type GetStateMapResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Version, raised by every change.
 	Version int32 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
-	// The rules, first match wins.
+	// The rules, in no order that matters: a rule for the very state beats one for its beginning, and the longest beginning wins.
 	Rules []*StateRule `protobuf:"bytes,2,rep,name=rules,proto3" json:"rules,omitempty"`
 	// States met that no rule names; they mean NONE.
 	UnknownStates []*UnknownState `protobuf:"bytes,3,rep,name=unknown_states,json=unknownStates,proto3" json:"unknown_states,omitempty"`
@@ -1869,7 +1873,7 @@ func (x *GetStateMapResponse) GetUnknownStates() []*UnknownState {
 	return nil
 }
 
-// One rule. States are compared without case and accents.
+// One rule. States are compared without case, accents, and the endings of gender and number: `Livrées` is `Livré`.
 type StateRule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The state, or how it begins when `prefix` is true.
@@ -1938,7 +1942,7 @@ type UnknownState struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// In the shop's words.
 	State string `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`
-	// Rows that carried it.
+	// Times an order was created or updated in this state; one that did not change is not counted again.
 	Rows int32 `protobuf:"varint,2,opt,name=rows,proto3" json:"rows,omitempty"`
 	// First seen.
 	FirstSeenAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=first_seen_at,json=firstSeenAt,proto3" json:"first_seen_at,omitempty"`
@@ -2626,8 +2630,8 @@ const file_libertaphonix_ecosync_v1_ecosync_proto_rawDesc = "" +
 	"\aremoved\x18\x01 \x03(\v2&.libertaphonix.ecosync.v1.CleanupCountR\aremoved\"8\n" +
 	"\fCleanupCount\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
-	"\x05count\x18\x02 \x01(\x05R\x05count\"\xbe\x02\n" +
-	"\vErrorReason\"\xae\x02\n" +
+	"\x05count\x18\x02 \x01(\x05R\x05count\"\xce\x02\n" +
+	"\vErrorReason\"\xbe\x02\n" +
 	"\x05Value\x12\x15\n" +
 	"\x11VALUE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fSTORE_NOT_FOUND\x10\x01\x12\x14\n" +
@@ -2645,7 +2649,9 @@ const file_libertaphonix_ecosync_v1_ecosync_proto_rawDesc = "" +
 	"\x12\x15\n" +
 	"\x11TIME_ZONE_INVALID\x10\v\x12\x13\n" +
 	"\x0fTIME_ZONE_FIXED\x10\f\x12\x10\n" +
-	"\fDATE_INVALID\x10\r2\xc1\x0e\n" +
+	"\fDATE_INVALID\x10\r\x12\x0e\n" +
+	"\n" +
+	"STORE_BUSY\x10\x142\xc1\x0e\n" +
 	"\x0eEcosyncService\x12\x8e\x01\n" +
 	"\n" +
 	"ListStores\x12+.libertaphonix.ecosync.v1.ListStoresRequest\x1a,.libertaphonix.ecosync.v1.ListStoresResponse\"%\x92\xc2\x18\b\x1a\x02\x01\x02\"\x02\x04\x06\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/stores\x90\x02\x01\x12\x93\x01\n" +

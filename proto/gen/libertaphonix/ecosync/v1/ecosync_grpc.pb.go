@@ -41,17 +41,17 @@ const (
 //
 // EcosyncService owns stores, their sealed credentials, state maps and sync positions.
 type EcosyncServiceClient interface {
-	// ListStores lists stores by identifier; secrets are never among the fields (lesson P78).
+	// ListStores lists stores by identifier; secrets are never among the fields (lesson P78). Reason: PAGE_TOKEN_INVALID.
 	ListStores(ctx context.Context, in *ListStoresRequest, opts ...grpc.CallOption) (*ListStoresResponse, error)
-	// CreateStore tests the connection and saves the store with its token sealed. Reasons: BASE_URL_INVALID, BASE_URL_NOT_ALLOWED, IDENTIFIER_TAKEN, TOKEN_IN_USE, CONNECTION_FAILED.
+	// CreateStore tests the connection and saves the store with its token sealed. Reasons: BASE_URL_INVALID, BASE_URL_NOT_ALLOWED, IDENTIFIER_TAKEN, TOKEN_IN_USE, CONNECTION_FAILED, TIME_ZONE_INVALID.
 	CreateStore(ctx context.Context, in *CreateStoreRequest, opts ...grpc.CallOption) (*CreateStoreResponse, error)
 	// GetStore answers one store. Reason: STORE_NOT_FOUND.
 	GetStore(ctx context.Context, in *GetStoreRequest, opts ...grpc.CallOption) (*GetStoreResponse, error)
-	// UpdateStore changes the fields that are present; a new URL or token is tested before it is saved. The base URL of a store with orders changes only if the shop shows the same references for ids we know (lessons P5 to P7). Reasons: STORE_NOT_FOUND, BASE_URL_INVALID, BASE_URL_NOT_ALLOWED, TOKEN_IN_USE, CONNECTION_FAILED, OTHER_SHOP, ETAG_STALE.
+	// UpdateStore changes the fields that are present; a new URL or token is tested before it is saved. The base URL of a store with orders changes only if the shop shows the same references for ids we know (lessons P5 to P7). Reasons: STORE_NOT_FOUND, BASE_URL_INVALID, BASE_URL_NOT_ALLOWED, TOKEN_IN_USE, CONNECTION_FAILED, OTHER_SHOP, ETAG_STALE, TIME_ZONE_INVALID, TIME_ZONE_FIXED, and STORE_BUSY when address, token or zone change while a pass runs. The same call again changes nothing and answers the store, also with the etag from before.
 	UpdateStore(ctx context.Context, in *UpdateStoreRequest, opts ...grpc.CallOption) (*UpdateStoreResponse, error)
-	// DeleteStore removes a store that has no orders. Reasons: STORE_NOT_FOUND, STORE_HAS_ORDERS (with the count: deactivate it instead).
+	// DeleteStore removes a store that has no orders. Reasons: STORE_NOT_FOUND, STORE_HAS_ORDERS (with the count: deactivate it instead), STORE_BUSY while a pass runs.
 	DeleteStore(ctx context.Context, in *DeleteStoreRequest, opts ...grpc.CallOption) (*DeleteStoreResponse, error)
-	// TestConnection asks the shop for one order with the stored credentials and answers a class of result, never a body. Reason: STORE_NOT_FOUND.
+	// TestConnection asks the shop for ten orders with the stored credentials and answers a class of result, never a body. Reason: STORE_NOT_FOUND.
 	TestConnection(ctx context.Context, in *TestConnectionRequest, opts ...grpc.CallOption) (*TestConnectionResponse, error)
 	// PauseStore stops passes of the store until it is resumed. Reason: STORE_NOT_FOUND.
 	PauseStore(ctx context.Context, in *PauseStoreRequest, opts ...grpc.CallOption) (*PauseStoreResponse, error)
@@ -59,9 +59,9 @@ type EcosyncServiceClient interface {
 	ResumeStore(ctx context.Context, in *ResumeStoreRequest, opts ...grpc.CallOption) (*ResumeStoreResponse, error)
 	// GetStateMap answers how the store's states are read, and the states met that no rule names. Reason: STORE_NOT_FOUND.
 	GetStateMap(ctx context.Context, in *GetStateMapRequest, opts ...grpc.CallOption) (*GetStateMapResponse, error)
-	// SyncStores makes one pass over each store asked for, all at once, and reports as it goes. Cancelling the stream ends each pass after its current batch. One store's failure never touches another (lesson P12); the stream itself fails only when nothing could be started. Reason: STORE_NOT_FOUND.
+	// SyncStores makes one pass over each store asked for, all at once, and reports as it goes. Cancelling the stream ends each pass after its current batch. One store's failure never touches another (lesson P12); a store that is not there is reported as SKIPPED, and the stream itself fails only when nothing could be started. Reason: STORE_NOT_FOUND, when none of the stores asked for is there.
 	SyncStores(ctx context.Context, in *SyncStoresRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SyncStoresResponse], error)
-	// ListAuditEvents lists changes to stores, newest first.
+	// ListAuditEvents lists changes to stores, newest first. Reasons: PAGE_TOKEN_INVALID, DATE_INVALID.
 	ListAuditEvents(ctx context.Context, in *ListAuditEventsRequest, opts ...grpc.CallOption) (*ListAuditEventsResponse, error)
 	// Cleanup removes passes past their retention and remembered request ids past their day. May be repeated.
 	Cleanup(ctx context.Context, in *CleanupRequest, opts ...grpc.CallOption) (*CleanupResponse, error)
@@ -210,17 +210,17 @@ func (c *ecosyncServiceClient) Cleanup(ctx context.Context, in *CleanupRequest, 
 //
 // EcosyncService owns stores, their sealed credentials, state maps and sync positions.
 type EcosyncServiceServer interface {
-	// ListStores lists stores by identifier; secrets are never among the fields (lesson P78).
+	// ListStores lists stores by identifier; secrets are never among the fields (lesson P78). Reason: PAGE_TOKEN_INVALID.
 	ListStores(context.Context, *ListStoresRequest) (*ListStoresResponse, error)
-	// CreateStore tests the connection and saves the store with its token sealed. Reasons: BASE_URL_INVALID, BASE_URL_NOT_ALLOWED, IDENTIFIER_TAKEN, TOKEN_IN_USE, CONNECTION_FAILED.
+	// CreateStore tests the connection and saves the store with its token sealed. Reasons: BASE_URL_INVALID, BASE_URL_NOT_ALLOWED, IDENTIFIER_TAKEN, TOKEN_IN_USE, CONNECTION_FAILED, TIME_ZONE_INVALID.
 	CreateStore(context.Context, *CreateStoreRequest) (*CreateStoreResponse, error)
 	// GetStore answers one store. Reason: STORE_NOT_FOUND.
 	GetStore(context.Context, *GetStoreRequest) (*GetStoreResponse, error)
-	// UpdateStore changes the fields that are present; a new URL or token is tested before it is saved. The base URL of a store with orders changes only if the shop shows the same references for ids we know (lessons P5 to P7). Reasons: STORE_NOT_FOUND, BASE_URL_INVALID, BASE_URL_NOT_ALLOWED, TOKEN_IN_USE, CONNECTION_FAILED, OTHER_SHOP, ETAG_STALE.
+	// UpdateStore changes the fields that are present; a new URL or token is tested before it is saved. The base URL of a store with orders changes only if the shop shows the same references for ids we know (lessons P5 to P7). Reasons: STORE_NOT_FOUND, BASE_URL_INVALID, BASE_URL_NOT_ALLOWED, TOKEN_IN_USE, CONNECTION_FAILED, OTHER_SHOP, ETAG_STALE, TIME_ZONE_INVALID, TIME_ZONE_FIXED, and STORE_BUSY when address, token or zone change while a pass runs. The same call again changes nothing and answers the store, also with the etag from before.
 	UpdateStore(context.Context, *UpdateStoreRequest) (*UpdateStoreResponse, error)
-	// DeleteStore removes a store that has no orders. Reasons: STORE_NOT_FOUND, STORE_HAS_ORDERS (with the count: deactivate it instead).
+	// DeleteStore removes a store that has no orders. Reasons: STORE_NOT_FOUND, STORE_HAS_ORDERS (with the count: deactivate it instead), STORE_BUSY while a pass runs.
 	DeleteStore(context.Context, *DeleteStoreRequest) (*DeleteStoreResponse, error)
-	// TestConnection asks the shop for one order with the stored credentials and answers a class of result, never a body. Reason: STORE_NOT_FOUND.
+	// TestConnection asks the shop for ten orders with the stored credentials and answers a class of result, never a body. Reason: STORE_NOT_FOUND.
 	TestConnection(context.Context, *TestConnectionRequest) (*TestConnectionResponse, error)
 	// PauseStore stops passes of the store until it is resumed. Reason: STORE_NOT_FOUND.
 	PauseStore(context.Context, *PauseStoreRequest) (*PauseStoreResponse, error)
@@ -228,9 +228,9 @@ type EcosyncServiceServer interface {
 	ResumeStore(context.Context, *ResumeStoreRequest) (*ResumeStoreResponse, error)
 	// GetStateMap answers how the store's states are read, and the states met that no rule names. Reason: STORE_NOT_FOUND.
 	GetStateMap(context.Context, *GetStateMapRequest) (*GetStateMapResponse, error)
-	// SyncStores makes one pass over each store asked for, all at once, and reports as it goes. Cancelling the stream ends each pass after its current batch. One store's failure never touches another (lesson P12); the stream itself fails only when nothing could be started. Reason: STORE_NOT_FOUND.
+	// SyncStores makes one pass over each store asked for, all at once, and reports as it goes. Cancelling the stream ends each pass after its current batch. One store's failure never touches another (lesson P12); a store that is not there is reported as SKIPPED, and the stream itself fails only when nothing could be started. Reason: STORE_NOT_FOUND, when none of the stores asked for is there.
 	SyncStores(*SyncStoresRequest, grpc.ServerStreamingServer[SyncStoresResponse]) error
-	// ListAuditEvents lists changes to stores, newest first.
+	// ListAuditEvents lists changes to stores, newest first. Reasons: PAGE_TOKEN_INVALID, DATE_INVALID.
 	ListAuditEvents(context.Context, *ListAuditEventsRequest) (*ListAuditEventsResponse, error)
 	// Cleanup removes passes past their retention and remembered request ids past their day. May be repeated.
 	Cleanup(context.Context, *CleanupRequest) (*CleanupResponse, error)
