@@ -23,6 +23,7 @@ func TestOnlyPublicAddressesPass(t *testing.T) {
 		// IPv4 in other clothes.
 		"::ffff:127.0.0.1": false, "::ffff:10.0.0.1": false, "::ffff:8.8.8.8": true,
 		"64:ff9b::7f00:1": false, "64:ff9b::808:808": true, "2002:7f00:1::1": false, "2002:a00:1::1": false,
+		"::7f00:1": false, "::a00:1": false, "3fff::1": false,
 	} {
 		if got := dialguard.Public(netip.MustParseAddr(address)); got != public {
 			t.Errorf("Public(%s) = %t", address, got)
