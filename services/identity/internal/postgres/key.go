@@ -16,6 +16,7 @@ import (
 const listKeys = `
 	SELECT k.key_id, k.generation, k.private_sealed, k.publish_from, k.sign_from, k.retire_at
 	FROM identity.signing_key k
+	WHERE k.retire_at IS NULL OR k.retire_at > $1
 	ORDER BY k.generation`
 
 // keyRow is a key as it lies in the table.
@@ -28,9 +29,10 @@ type keyRow struct {
 	RetireAt      *time.Time
 }
 
-// Keys answers all stored keys, opened.
-func (s *Store) Keys(ctx context.Context) (signing.Set, error) {
-	rows, err := s.pool.Query(ctx, listKeys)
+// Keys answers the keys that are not retired, opened. Retired ones wait for the daily cleanup and are not even read: one that
+// cannot be opened must not keep the others from signing.
+func (s *Store) Keys(ctx context.Context, now time.Time) (signing.Set, error) {
+	rows, err := s.pool.Query(ctx, listKeys, now)
 	if err != nil {
 		return nil, named("read the signing keys", err)
 	}

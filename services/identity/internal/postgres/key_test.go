@@ -40,7 +40,7 @@ func TestReplicasThatRotateAtOnceMakeOneKey(t *testing.T) {
 		}
 		now = now.Add(signing.Period)
 	}
-	set, err := s.Keys(t.Context())
+	set, err := s.Keys(t.Context(), noon)
 	if err != nil || len(set) != 3 {
 		t.Fatalf("%d keys after three rotations, %v", len(set), err)
 	}
@@ -70,6 +70,29 @@ func TestPrivateKeysAreSealedAndComeBack(t *testing.T) {
 	}
 }
 
+// Nobody needs a retired key, so one that nobody can open any more is no reason to let nobody in.
+func TestARetiredKeyThatCannotBeOpenedHindersNobody(t *testing.T) {
+	s := newStore(t)
+	now := noon
+	ring := signing.NewKeyring(s, account.AccessTokenLife, func() time.Time { return now })
+	for range 2 {
+		if err := ring.Rotate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		now = now.Add(signing.Period)
+	}
+	_, err := s.pool.Exec(t.Context(), `UPDATE identity.signing_key SET private_sealed = 'damaged' WHERE generation = 1`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if set, err := s.Keys(t.Context(), now); err != nil || len(set) != 1 || set[0].Generation != 2 {
+		t.Errorf("keys = %v, %v; want the second alone", set, err)
+	}
+	if _, err := s.Keys(t.Context(), noon); err == nil {
+		t.Error("the same key, while its tokens live, was passed over in silence")
+	}
+}
+
 func TestAForeignKeysetSaysWhatToDo(t *testing.T) {
 	s := newStore(t)
 	if err := signing.NewKeyring(s, account.AccessTokenLife, time.Now).Rotate(t.Context()); err != nil {
@@ -82,7 +105,7 @@ func TestAForeignKeysetSaysWhatToDo(t *testing.T) {
 	if s.sealer, err = seal.New(conf.Secret(keyset)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Keys(t.Context()); err == nil || !strings.Contains(err.Error(), "CREDENTIALS_KEYSET") {
+	if _, err := s.Keys(t.Context(), noon); err == nil || !strings.Contains(err.Error(), "CREDENTIALS_KEYSET") {
 		t.Errorf("err = %v", err)
 	}
 }

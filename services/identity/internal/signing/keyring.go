@@ -19,8 +19,8 @@ var ErrNoKey = errors.New("there is no signing key yet")
 
 // Store keeps the keys, the private halves sealed.
 type Store interface {
-	// Keys answers all keys that are stored, in any order.
-	Keys(ctx context.Context) (Set, error)
+	// Keys answers the keys that are not retired at now, in any order.
+	Keys(ctx context.Context, now time.Time) (Set, error)
 	// AddKey stores k, and when the generation before retires. won is false, and nothing is written, when another replica was first.
 	AddKey(ctx context.Context, k Key, retirePrevious time.Time) (won bool, err error)
 	// RemoveRetired deletes the keys retired at now.
@@ -120,7 +120,7 @@ func (r *Keyring) current(ctx context.Context) (Set, error) {
 
 func (r *Keyring) reload(ctx context.Context) (Set, error) {
 	now := r.now()
-	set, err := r.store.Keys(ctx)
+	set, err := r.store.Keys(ctx, now)
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ type table struct {
 	down error
 }
 
-func (s *table) Keys(context.Context) (Set, error) { return s.set, s.down }
+func (s *table) Keys(context.Context, time.Time) (Set, error) { return s.set, s.down }
 
 func (s *table) AddKey(_ context.Context, k Key, _ time.Time) (bool, error) {
 	for _, other := range s.set {

@@ -44,7 +44,7 @@ func (k Key) GoString() string { return k.String() }
 
 func (k Key) retired(now time.Time) bool { return !k.RetireAt.IsZero() && !now.Before(k.RetireAt) }
 
-// Set is all keys that are stored, in any order.
+// Set is the keys of a moment, in any order; retired ones may be missing.
 type Set []Key
 
 // Signer is the key that signs now: the youngest whose time to sign has come. False when there is none.
