@@ -275,6 +275,32 @@ func TestAMessageAgainstTheContractNeverReachesTheHandler(t *testing.T) {
 	}
 }
 
+func TestTextWithNULIsRefusedWhereverItStands(t *testing.T) {
+	reached := 0
+	d := open(t, testservice.Handlers{Unary: func(context.Context, proto.Message) error { reached++; return nil }})
+	byName := testservice.Order("0550", 1)
+	fields := byName.Descriptor().Fields()
+	items := byName.Mutable(fields.ByName("by_sku")).Map()
+	items.Set(protoreflect.ValueOfString("a\x00b").MapKey(), byName.Get(fields.ByName("order_items")).List().Get(0))
+	for path, message := range map[string]proto.Message{
+		"phoneNumber":     testservice.Order("05\x0050"),
+		`bySku["a\x00b"]`: byName,
+	} {
+		err := testservice.Call(context.Background(), d.conn, testservice.Replace, message)
+		code, domain, reason := rpcerr.Reason(err)
+		if diff := cmp.Diff([]any{codes.InvalidArgument, "libertaphonix", "INVALID_REQUEST"}, []any{code, domain, reason}); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", path, diff)
+		}
+		want := []rpcerr.Field{{Path: path, Description: "must not hold the character U+0000"}}
+		if diff := cmp.Diff(want, rpcerr.Fields(err)); diff != "" {
+			t.Errorf("%s: fields (-want +got):\n%s", path, diff)
+		}
+	}
+	if reached != 0 {
+		t.Error("the handler saw it")
+	}
+}
+
 func TestAMessageThatIsTooBigIsTheCallersFault(t *testing.T) {
 	d := open(t, testservice.Handlers{})
 	big := testservice.Order(strings.Repeat("x", grpcserver.MaxReceiveBytes+1))

@@ -72,6 +72,9 @@ func (v *validator) check(ctx context.Context, m any) error {
 	if !ok {
 		return rpcerr.Internal(fmt.Errorf("a request of type %T is no proto message", m)).ForRequest(ctx)
 	}
+	if refusal := refuseNUL(message.ProtoReflect()); refusal != nil {
+		return refusal.ForRequest(ctx)
+	}
 	err := v.Validate(message)
 	if err == nil {
 		return nil
