@@ -24,7 +24,6 @@ import (
 	"github.com/libertaphonix/libertaphonix/proto/access"
 	ecosyncv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/ecosync/v1"
 	identityv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/identity/v1"
-	ordersv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/orders/v1"
 	systemv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/system/v1"
 	"github.com/libertaphonix/libertaphonix/proto/suite"
 	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/dialguard"
@@ -108,15 +107,17 @@ func dialPeers(cfg Config, o *obs.Observability, g *run.Group) (p peers, err err
 	if p.identity, err = dial(g, "identity", cfg.Peers.IdentityAddr, o, secure, nil, identityv1.File_libertaphonix_identity_v1_identity_proto); err != nil {
 		return p, err
 	}
-	p.orders, err = dial(g, "orders", cfg.Peers.OrdersAddr, o, secure, tokens, ordersv1.File_libertaphonix_orders_v1_orders_proto)
+	// A call to orders is repeated by the pass alone, which tells it as progress and
+	// stops when its term is lost; two layers would try twelve times (lesson P11).
+	p.orders, err = dial(g, "orders", cfg.Peers.OrdersAddr, o, secure, tokens)
 	return p, err
 }
 
 func dial(
-	g *run.Group, service, target string, o *obs.Observability, secure *tls.Config, tokens *auth.ServiceTokens, file protoreflect.FileDescriptor,
+	g *run.Group, service, target string, o *obs.Observability, secure *tls.Config, tokens *auth.ServiceTokens, repeated ...protoreflect.FileDescriptor,
 ) (*grpc.ClientConn, error) {
 	conn, err := grpcclient.Dial(target, grpcclient.Options{
-		Service: service, Tokens: tokens, TLS: secure, Obs: o, Idempotent: suite.Services(file),
+		Service: service, Tokens: tokens, TLS: secure, Obs: o, Idempotent: suite.Services(repeated...),
 	})
 	if err != nil {
 		return nil, err
