@@ -31,9 +31,9 @@ const (
 	Timeout = 30 * time.Second
 	// ProbeTimeout bounds a connection test, for which a person waits.
 	ProbeTimeout = 10 * time.Second
-	// MaxAnswer bounds an answer. A page of a hundred orders is about 150 KB;
-	// what is fifty times that is no page.
-	MaxAnswer = 8 << 20
+	// MaxAnswer bounds an answer. A page of a hundred orders is about 150 KB; what
+	// is a dozen times that is no page. 64 stores hold two pages each.
+	MaxAnswer = 2 << 20
 )
 
 // Client reads shops. It is safe for concurrent use.

@@ -125,6 +125,8 @@ const checkpointPass = `
 	       deleted = $12, quarantined = $13, became_ready = $14, outside = $15, unknown_states = $16
 	 WHERE id = $1`
 
+// An equal raw is not written again: a bad row of a quarter of a megabyte that is met
+// in every pass would cost its size in every pass.
 const quarantineRows = `
 	INSERT INTO ecosync.quarantine AS q (store_id, pass_id, subject, upstream_id, reference, reason, field, detail, raw)
 	SELECT $1, $2, r.subject, nullif(r.upstream_id, 0), r.reference, r.reason, r.field, r.detail, r.raw
@@ -132,16 +134,21 @@ const quarantineRows = `
 	       AS r (subject, upstream_id, reference, reason, field, detail, raw)
 	ON CONFLICT (store_id, subject) WHERE resolved_at IS NULL DO UPDATE
 	   SET pass_id = EXCLUDED.pass_id, reference = EXCLUDED.reference, reason = EXCLUDED.reason, field = EXCLUDED.field,
-	       detail = EXCLUDED.detail, raw = EXCLUDED.raw, times = q.times + 1, last_seen_at = now()`
+	       detail = EXCLUDED.detail,
+	       raw = CASE WHEN q.raw = EXCLUDED.raw THEN q.raw ELSE EXCLUDED.raw END, times = q.times + 1, last_seen_at = now()`
 
 const resolveRows = `
 	UPDATE ecosync.quarantine
 	   SET resolved_at = now()
 	 WHERE store_id = $1 AND subject = ANY ($2) AND resolved_at IS NULL`
 
+// A shop that writes free text into its states must not fill the table: above a
+// thousand, only those already met are counted on.
 const countUnknown = `
 	INSERT INTO ecosync.unknown_state AS u (store_id, state, rows)
 	SELECT $1, r.state, r.rows FROM unnest($2::text[], $3::bigint[]) AS r (state, rows)
+	 WHERE (SELECT count(*) FROM ecosync.unknown_state k WHERE k.store_id = $1) < 1000
+	    OR EXISTS (SELECT FROM ecosync.unknown_state k WHERE k.store_id = $1 AND k.state = r.state)
 	ON CONFLICT (store_id, state) DO UPDATE SET rows = u.rows + EXCLUDED.rows, last_seen_at = now()`
 
 const learnPrefixes = `

@@ -284,6 +284,33 @@ func TestACheckpointKeepsWhatCouldNotBecomeAnOrder(t *testing.T) {
 	}
 }
 
+func TestUnknownStatesAreBounded(t *testing.T) {
+	db, pool := open(t)
+	s := insert(t, db, "NATU")
+	ticket, err := db.Begin(t.Context(), s.ID, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Batches of 25, as passes write them.
+	for batch := range 44 {
+		states := map[string]int64{"Expédié": 1}
+		for i := range 24 {
+			states[fmt.Sprintf("note %d", batch*24+i)] = 1
+		}
+		if err := db.Checkpoint(t.Context(), ticket, pass.Checkpoint{Unknown: states}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	unknown, err := db.UnknownStates(t.Context(), s.ID)
+	if err != nil || len(unknown) != 1000 || unknown[0].State != "Expédié" || unknown[0].Rows != 44 {
+		t.Errorf("%d states, first %+v, %v", len(unknown), unknown[0], err)
+	}
+	var all int
+	if err := pool.QueryRow(t.Context(), `SELECT count(*) FROM ecosync.unknown_state`).Scan(&all); err != nil || all > 1024 {
+		t.Errorf("%d are stored, %v", all, err)
+	}
+}
+
 func TestARefusedTokenPausesTheStoreUnlessItWasReplacedMeanwhile(t *testing.T) {
 	db, _ := open(t)
 	s := insert(t, db, "NATU")
