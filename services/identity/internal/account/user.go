@@ -58,15 +58,13 @@ type Amendment struct {
 	Version int64 // the version the change was made from; 0: whatever it is now
 }
 
-// amend applies a to the target.
+// amend applies a to the target. What is so already is done, whatever the version: a request repeated because its answer was lost
+// comes with the version of before.
 func (c Circumstances) amend(a Amendment, now time.Time) (User, error) {
 	if err := c.allow(); err != nil {
 		return User{}, err
 	}
 	u := c.Target
-	if a.Version != 0 && a.Version != u.Version {
-		return User{}, ErrStale
-	}
 	if a.Name != nil {
 		name, err := parseName(*a.Name)
 		if err != nil {
@@ -82,6 +80,9 @@ func (c Circumstances) amend(a Amendment, now time.Time) (User, error) {
 			return User{}, ErrRank
 		}
 		u.Role = *a.Role
+	}
+	if u != c.Target && a.Version != 0 && a.Version != u.Version {
+		return User{}, ErrStale
 	}
 	return c.settle(u, now)
 }

@@ -126,6 +126,29 @@ func TestAStaleChangeIsRefused(t *testing.T) {
 	}
 }
 
+// UpdateUser is idempotent in the contract: a client that lost the answer repeats the request as it was, etag and all.
+func TestAChangeThatIsDoneAlreadyIsNoStaleOne(t *testing.T) {
+	name, role := "New Name", Manager
+	wanted := Amendment{Name: &name, Role: &role, Version: 3}
+	c := Circumstances{Actor: someone("a", Admin), Target: someone("t", Agent)}
+	once, err := c.amend(wanted, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Target = once
+	twice, err := c.amend(wanted, noon.Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(once, twice); diff != "" {
+		t.Errorf("repeated (-once +twice):\n%s", diff)
+	}
+	c.Target.Name = "Changed By Somebody"
+	if _, err := c.amend(wanted, noon.Add(time.Hour)); !errors.Is(err, ErrStale) {
+		t.Errorf("over somebody else's change: %v, want %v", err, ErrStale)
+	}
+}
+
 func TestNames(t *testing.T) {
 	tests := map[string]struct {
 		typed, want string

@@ -238,9 +238,15 @@ func TestUsersAreMadeOnceAndChangedByEtag(t *testing.T) {
 
 	name := "Amina B."
 	id, etag := first.GetUser().GetId(), first.GetUser().GetEtag()
-	if _, err = f.UpdateUser(admin, &identityv1.UpdateUserRequest{UserId: id, Name: &name, Etag: etag}); err != nil {
+	changed, err := f.UpdateUser(admin, &identityv1.UpdateUserRequest{UserId: id, Name: &name, Etag: etag})
+	if err != nil {
 		t.Fatal(err)
 	}
+	repeated, err := f.UpdateUser(admin, &identityv1.UpdateUserRequest{UserId: id, Name: &name, Etag: etag})
+	if err != nil || repeated.GetUser().GetEtag() != changed.GetUser().GetEtag() {
+		t.Errorf("repeated: %v, %v; want what the first call answered", repeated, err)
+	}
+	name = "Somebody B."
 	_, err = f.UpdateUser(admin, &identityv1.UpdateUserRequest{UserId: id, Name: &name, Etag: etag})
 	refused(t, "the etag of before", err, codes.Aborted, "ETAG_STALE")
 	_, err = f.GetUser(admin, &identityv1.GetUserRequest{UserId: "01890000-0000-7000-8000-000000000000"})
