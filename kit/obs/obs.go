@@ -38,6 +38,7 @@ type Observability struct {
 // group flushes when it stops.
 func Start(g *run.Group, name string, c conf.Service) (*Observability, error) {
 	o := New(os.Stderr, name, c.LogLevel)
+	grpcLog.target.Store(o.Log)
 	if c.OTLPEndpoint == "" {
 		return o, nil
 	}

@@ -61,6 +61,23 @@ func TestOnlyFourThingsOfARequestReachAService(t *testing.T) {
 	}
 }
 
+func TestABadIdempotencyKeyIsRefusedAndNotDropped(t *testing.T) {
+	s := newSuite(t)
+	for name, keys := range map[string][]string{
+		"no ASCII": {"clé"}, "a control character": {"a\tb"}, "too long": {strings.Repeat("k", 65)}, "empty": {""}, "two of them": {"a", "b"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := httptest.NewRequest(http.MethodPost, "/api/v1/orders/12:changeStatus", nil)
+			r.Header["Idempotency-Key"] = keys
+			refused(t, s.do(r), http.StatusBadRequest, "INVALID_REQUEST")
+		})
+	}
+	if s.orders.calls != 0 {
+		t.Error("the service was asked all the same")
+	}
+	answered(t, s.call(t, http.MethodPost, "/api/v1/orders/12:changeStatus", "", "Idempotency-Key", strings.Repeat("~", 64)), http.StatusOK)
+}
+
 func TestNothingOfAServicesMetadataReachesTheClient(t *testing.T) {
 	s := newSuite(t)
 	w := s.call(t, http.MethodGet, "/api/v1/orders/12", "")

@@ -150,6 +150,10 @@ const adminAlias = "/api/admin/"
 // back), the headers of the allow-list, and no host or peer address, which the router would forward as metadata.
 func reduce(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if keys := r.Header.Values("Idempotency-Key"); !oneKey(keys) {
+			refuse(w, r, wrongIdempotencyKey())
+			return
+		}
 		reduced := r.WithContext(r.Context())
 		reduced.Header = http.Header{}
 		for name := range forwarded {
@@ -168,6 +172,19 @@ func reduce(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, reduced)
 	})
+}
+
+// maxIdempotencyKey is the contract's limit for a request id.
+const maxIdempotencyKey = 64
+
+// oneKey says whether the keys of a request are none or a good one. To drop a bad one in silence would let a client that
+// relies on it write twice.
+func oneKey(keys []string) bool {
+	if len(keys) == 0 {
+		return true
+	}
+	unprintable := func(c rune) bool { return c < ' ' || c > '~' }
+	return len(keys) == 1 && keys[0] != "" && len(keys[0]) <= maxIdempotencyKey && strings.IndexFunc(keys[0], unprintable) < 0
 }
 
 // judge runs once the route is known: it notes it, and refuses what the contract has no place for.

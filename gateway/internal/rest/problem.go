@@ -55,6 +55,13 @@ func wrongQuery(faults []rpcerr.Field) problem {
 	return p
 }
 
+func wrongIdempotencyKey() problem {
+	p := newProblem(http.StatusBadRequest, codes.InvalidArgument, accessv1.ErrorReason_INVALID_REQUEST,
+		"the header Idempotency-Key must be given once, with 1 to %d printable ASCII characters", maxIdempotencyKey)
+	p.err = p.err.Field("Idempotency-Key", "1 to 64 printable ASCII characters, once")
+	return p
+}
+
 func wrongContentType(what string) problem {
 	return newProblem(http.StatusUnsupportedMediaType, codes.InvalidArgument, accessv1.ErrorReason_INVALID_REQUEST, "%s", what)
 }
