@@ -9,7 +9,6 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/libertaphonix/libertaphonix/kit/audit"
-	accessv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/access/v1"
 	auditv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/audit/v1"
 )
 
@@ -26,7 +25,7 @@ func AuditEvents(page []audit.Event) ([]*auditv1.AuditEvent, error) {
 			return nil, fmt.Errorf("audit event %d: %w", e.ID, err)
 		}
 		events = append(events, &auditv1.AuditEvent{
-			Id: strconv.FormatInt(e.ID, 10), At: timestamppb.New(e.At), ActorId: e.Actor, Role: accessv1.Role_Value(accessv1.Role_Value_value[e.Role]),
+			Id: strconv.FormatInt(e.ID, 10), At: timestamppb.New(e.At), ActorId: e.Actor, Role: e.Role,
 			Address: e.Address, Action: e.Action, Resource: e.Resource, Before: before, After: after, Reason: e.Reason, RequestId: e.RequestID,
 		})
 	}

@@ -10,7 +10,6 @@
 package auditv1
 
 import (
-	v1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/access/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	structpb "google.golang.org/protobuf/types/known/structpb"
@@ -34,10 +33,10 @@ type AuditEvent struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// When, by the database's clock.
 	At *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
-	// User id of the person.
+	// User id of the person, or the name of the service that acted for itself.
 	ActorId string `protobuf:"bytes,3,opt,name=actor_id,json=actorId,proto3" json:"actor_id,omitempty"`
-	// Role at that moment.
-	Role v1.Role_Value `protobuf:"varint,4,opt,name=role,proto3,enum=libertaphonix.access.v1.Role_Value" json:"role,omitempty"`
+	// `ADMIN`, `MANAGER` or `AGENT_SUIVI`: the role at that moment; `SERVICE` when a service acted for itself. No enumeration: a machine has no role that could be given.
+	Role string `protobuf:"bytes,4,opt,name=role,proto3" json:"role,omitempty"`
 	// Client address as the gateway saw it; empty when unknown.
 	Address string `protobuf:"bytes,5,opt,name=address,proto3" json:"address,omitempty"`
 	// What was done, as the RPC's name: `ChangeStatus`, `CreateStore`, …
@@ -107,11 +106,11 @@ func (x *AuditEvent) GetActorId() string {
 	return ""
 }
 
-func (x *AuditEvent) GetRole() v1.Role_Value {
+func (x *AuditEvent) GetRole() string {
 	if x != nil {
 		return x.Role
 	}
-	return v1.Role_Value(0)
+	return ""
 }
 
 func (x *AuditEvent) GetAddress() string {
@@ -167,13 +166,13 @@ var File_libertaphonix_audit_v1_audit_proto protoreflect.FileDescriptor
 
 const file_libertaphonix_audit_v1_audit_proto_rawDesc = "" +
 	"\n" +
-	"\"libertaphonix/audit/v1/audit.proto\x12\x16libertaphonix.audit.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$libertaphonix/access/v1/access.proto\"\x81\x03\n" +
+	"\"libertaphonix/audit/v1/audit.proto\x12\x16libertaphonix.audit.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdc\x02\n" +
 	"\n" +
 	"AuditEvent\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12*\n" +
 	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x19\n" +
-	"\bactor_id\x18\x03 \x01(\tR\aactorId\x127\n" +
-	"\x04role\x18\x04 \x01(\x0e2#.libertaphonix.access.v1.Role.ValueR\x04role\x12\x18\n" +
+	"\bactor_id\x18\x03 \x01(\tR\aactorId\x12\x12\n" +
+	"\x04role\x18\x04 \x01(\tR\x04role\x12\x18\n" +
 	"\aaddress\x18\x05 \x01(\tR\aaddress\x12\x16\n" +
 	"\x06action\x18\x06 \x01(\tR\x06action\x12\x1a\n" +
 	"\bresource\x18\a \x01(\tR\bresource\x12/\n" +
@@ -200,19 +199,17 @@ var file_libertaphonix_audit_v1_audit_proto_msgTypes = make([]protoimpl.MessageI
 var file_libertaphonix_audit_v1_audit_proto_goTypes = []any{
 	(*AuditEvent)(nil),            // 0: libertaphonix.audit.v1.AuditEvent
 	(*timestamppb.Timestamp)(nil), // 1: google.protobuf.Timestamp
-	(v1.Role_Value)(0),            // 2: libertaphonix.access.v1.Role.Value
-	(*structpb.Struct)(nil),       // 3: google.protobuf.Struct
+	(*structpb.Struct)(nil),       // 2: google.protobuf.Struct
 }
 var file_libertaphonix_audit_v1_audit_proto_depIdxs = []int32{
 	1, // 0: libertaphonix.audit.v1.AuditEvent.at:type_name -> google.protobuf.Timestamp
-	2, // 1: libertaphonix.audit.v1.AuditEvent.role:type_name -> libertaphonix.access.v1.Role.Value
-	3, // 2: libertaphonix.audit.v1.AuditEvent.before:type_name -> google.protobuf.Struct
-	3, // 3: libertaphonix.audit.v1.AuditEvent.after:type_name -> google.protobuf.Struct
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	2, // 1: libertaphonix.audit.v1.AuditEvent.before:type_name -> google.protobuf.Struct
+	2, // 2: libertaphonix.audit.v1.AuditEvent.after:type_name -> google.protobuf.Struct
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_libertaphonix_audit_v1_audit_proto_init() }
