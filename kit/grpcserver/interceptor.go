@@ -132,26 +132,11 @@ func (s *echoingStream) SendMsg(m any) error {
 
 func identify(ctx context.Context) string {
 	id := ""
-	if values := metadata.ValueFromIncomingContext(ctx, requestIDKey); len(values) == 1 && wellFormed(values[0]) {
+	if values := metadata.ValueFromIncomingContext(ctx, requestIDKey); len(values) == 1 && obs.PlainRequestID(values[0]) {
 		id = values[0]
 	} else {
 		id = uuid.Must(uuid.NewV7()).String() // fails only without a source of randomness; then the panic is right
 	}
 	callOf(ctx).requestID = id
 	return id
-}
-
-// wellFormed keeps what others wrote out of our logs unless it can do no harm there.
-func wellFormed(id string) bool {
-	if id == "" || len(id) > 64 {
-		return false
-	}
-	for _, r := range id {
-		switch {
-		case 'A' <= r && r <= 'Z', 'a' <= r && r <= 'z', '0' <= r && r <= '9', r == '.', r == '_', r == '-':
-		default:
-			return false
-		}
-	}
-	return true
 }

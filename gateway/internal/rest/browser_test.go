@@ -160,6 +160,17 @@ func TestCORSKnowsOneOrigin(t *testing.T) {
 	refused(t, s.call(t, http.MethodOptions, "/api/v1/nothing", ""), http.StatusNotFound, "NO_SUCH_METHOD")
 }
 
+func TestAPreflightKnowsBothSpellingsOfAnAdminPath(t *testing.T) {
+	s := newSuite(t)
+	for _, path := range []string{"/api/v1/admin/system", "/api/admin/system"} {
+		w := s.call(t, http.MethodOptions, path, "", "Origin", "http://office.example", "Access-Control-Request-Method", "GET")
+		answered(t, w, http.StatusNoContent)
+		if got := w.Header().Get("Allow"); got != "GET, HEAD, OPTIONS" {
+			t.Errorf("%s allows %q", path, got)
+		}
+	}
+}
+
 func TestEveryAnswerCarriesTheHeadersOfSafety(t *testing.T) {
 	s := newSuite(t)
 	for _, path := range []string{"/", "/docs", "/openapi.json", "/healthz", "/api/v1/orders/12", "/api/v1/nothing"} {

@@ -75,6 +75,7 @@ func (h *handler) layers() []layer {
 		{"recover", recoverPanic},
 		{"headers", h.setHeaders},
 		{"size", limitSize},
+		{"alias", unalias},
 		{"origin", func(next http.Handler) http.Handler { return h.origin.guard(h.table, next) }},
 		{"rate", h.limitRate},
 		{"deadline", limitTime},

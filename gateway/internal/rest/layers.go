@@ -33,13 +33,9 @@ func (h *handler) beginVisit(next http.Handler) http.Handler {
 	})
 }
 
-// requestID accepts up to 64 letters, digits and -_.: of a client; anything else could forge a log line.
+// requestID is the client's own when it is a plain one.
 func requestID(r *http.Request) string {
-	id := r.Header.Get("X-Request-Id")
-	plain := func(c rune) bool {
-		return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("-_.:", c)
-	}
-	if id != "" && len(id) <= 64 && strings.IndexFunc(id, func(c rune) bool { return !plain(c) }) < 0 {
+	if id := r.Header.Get("X-Request-Id"); obs.PlainRequestID(id) {
 		return id
 	}
 	return uuid.NewString()
@@ -146,7 +142,21 @@ func limitTime(next http.Handler) http.Handler {
 // adminAlias is the original documentation's spelling of the admin paths; every one is also under /api/v1.
 const adminAlias = "/api/admin/"
 
-// reduce makes of a request what the router may see: one spelling of the path, GET for HEAD (net/http keeps the body
+// unalias gives a path its one spelling, before anybody asks whether there is such a path.
+func unalias(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if rest, ok := strings.CutPrefix(r.URL.Path, adminAlias); ok {
+			renamed := r.WithContext(r.Context())
+			path := *r.URL
+			path.Path, path.RawPath = "/api/v1/admin/"+rest, ""
+			renamed.URL = &path
+			r = renamed
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// reduce makes of a request what the router may see: GET for HEAD (net/http keeps the body
 // back), the headers of the allow-list, and no host or peer address, which the router would forward as metadata.
 func reduce(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -164,11 +174,6 @@ func reduce(next http.Handler) http.Handler {
 		reduced.Host, reduced.RemoteAddr = "", ""
 		if r.Method == http.MethodHead {
 			reduced.Method = http.MethodGet
-		}
-		if rest, ok := strings.CutPrefix(r.URL.Path, adminAlias); ok {
-			path := *r.URL
-			path.Path, path.RawPath = "/api/v1/admin/"+rest, ""
-			reduced.URL = &path
 		}
 		next.ServeHTTP(w, reduced)
 	})

@@ -273,7 +273,7 @@ func TestTheLayersStandInTheirOrder(t *testing.T) {
 	for _, l := range (&handler{access: &access{}}).layers() {
 		names = append(names, l.name)
 	}
-	want := []string{"visit", "access log", "recover", "headers", "size", "origin", "rate", "deadline", "contract"}
+	want := []string{"visit", "access log", "recover", "headers", "size", "alias", "origin", "rate", "deadline", "contract"}
 	if !slices.Equal(names, want) {
 		t.Errorf("got %q, want %q", names, want)
 	}
