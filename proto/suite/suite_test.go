@@ -69,3 +69,27 @@ func TestTheReportSaysWhatIsDownInsteadOfFailing(t *testing.T) {
 		t.Errorf("without Redis: %v, %v", got, err)
 	}
 }
+
+// hangingPool is a pool whose database takes connections and never answers.
+type hangingPool struct{ *pgxpool.Pool }
+
+func (hangingPool) Ping(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+
+func TestTheReportIsThereBeforeTheGatewayGivesUpOnADatabaseThatHangs(t *testing.T) {
+	t.Parallel()
+	pool, err := pgxpool.New(t.Context(), "postgres://nobody@127.0.0.1:1/none")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	s := &suite.System{
+		Service: "orders", Version: "v1", Started: time.Now(), Pool: hangingPool{pool},
+		Redis: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second) // what the gateway gives
+	defer cancel()
+	got, err := s.GetSystem(ctx, &systemv1.GetSystemRequest{})
+	if err != nil || ctx.Err() != nil || got.GetDatabase().GetReachable() || got.GetRedis().GetReachable() {
+		t.Errorf("%v, %v, %v", got, err, ctx.Err())
+	}
+}
