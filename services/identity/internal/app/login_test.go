@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -8,7 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"github.com/libertaphonix/libertaphonix/kit/auth"
@@ -104,6 +107,40 @@ func TestAGuesserWithAWholeNetworkIsOneGuesser(t *testing.T) {
 	var kept string
 	if err := f.pool.QueryRow(t.Context(), `SELECT address FROM identity.session`).Scan(&kept); err != nil || kept != next {
 		t.Errorf("the session keeps %q (%v), want the whole address", kept, err)
+	}
+}
+
+// Behind the gateway, user-agent names the gateway's own client; the person's browser comes under a key of the suite.
+func TestASessionNamesThePersonsBrowser(t *testing.T) {
+	f := serve(t)
+	behind := func(agents ...string) context.Context {
+		ctx := f.from(office)
+		for _, agent := range agents {
+			ctx = metadata.AppendToOutgoingContext(ctx, "x-client-agent", agent)
+		}
+		return ctx
+	}
+	const browser = "Mozilla/5.0 (X11; Linux x86_64)"
+	tests := map[string]struct {
+		ctx  context.Context
+		want string
+	}{
+		"a browser":                          {behind(browser), browser},
+		"a browser without name":             {behind(""), ""},
+		"more than is worth kept":            {behind(strings.Repeat("a", 300)), strings.Repeat("a", 256)},
+		"grpcurl, which is nobody's gateway": {f.from(office), "grpc-go/" + grpc.Version},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if _, err := f.Login(tt.ctx, &identityv1.LoginRequest{Email: adminEmail, Password: adminPassword}); err != nil {
+				t.Fatal(err)
+			}
+			var got string
+			err := f.pool.QueryRow(t.Context(), `SELECT user_agent FROM identity.session ORDER BY session_id DESC LIMIT 1`).Scan(&got)
+			if err != nil || got != tt.want {
+				t.Errorf("user agent = %q (%v), want %q", got, err, tt.want)
+			}
+		})
 	}
 }
 

@@ -71,10 +71,11 @@ func versionOf(etag string) (int64, error) {
 
 const maxUserAgent = 256
 
-// client is where the call comes from. The browser's name arrives under the prefix the gateway gives it; grpcurl sends its own.
+// client is where the call comes from. The gateway tells the person's browser in x-client-agent; in user-agent gRPC puts its own
+// name, which is the client of whoever calls without a gateway.
 func client(ctx context.Context) account.Client {
 	c := account.Client{Address: auth.From(ctx).Address}
-	for _, key := range []string{"grpcgateway-user-agent", "user-agent"} {
+	for _, key := range []string{"x-client-agent", "user-agent"} {
 		if values := metadata.ValueFromIncomingContext(ctx, key); len(values) > 0 {
 			agent := strings.ToValidUTF8(values[0], "")
 			c.UserAgent = strings.ToValidUTF8(agent[:min(len(agent), maxUserAgent)], "")
