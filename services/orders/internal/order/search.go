@@ -46,7 +46,12 @@ func ParseSearch(q string) (Search, error) {
 		if len(digits) < MinNumberDigits {
 			return Search{}, ErrQueryTooShort
 		}
-		if phone, ok := phoneBeginning(digits, strings.HasPrefix(q, "+")); ok {
+		// What ingest would store as a telephone is searched for as one, in the same spelling; the rest may be the beginning of one.
+		if phone, problem := NormalizePhone(q); problem == PhoneGood {
+			return Search{Kind: SearchPhone, Text: phone}, nil
+		}
+		_, plus := phoneDigits(q)
+		if phone, ok := phoneBeginning(digits, plus); ok {
 			return Search{Kind: SearchPhone, Text: phone}, nil
 		}
 		return Search{Kind: SearchTracking, Text: digits}, nil
@@ -81,7 +86,7 @@ func onlyDigits(q string) (string, bool) {
 	return digits.String(), digits.Len() > 0
 }
 
-// phoneBeginning turns the digits of an Algerian number, or of its beginning, into E.164. National numbers have nine digits after the prefix;
+// phoneBeginning turns the digits of the beginning of a number into E.164, of another country where 00 or + says so. National numbers have nine digits after the prefix;
 // what is longer is no number of ours, and is left to be a tracking number.
 func phoneBeginning(digits string, international bool) (string, bool) {
 	const national = 9
@@ -89,6 +94,8 @@ func phoneBeginning(digits string, international bool) (string, bool) {
 	switch {
 	case strings.HasPrefix(digits, "00213"):
 		rest, isPhone = digits[5:], true
+	case strings.HasPrefix(digits, "00"):
+		return "+" + digits[2:], digits[2] != '0' && len(digits) <= 2+maxE164Digits
 	case strings.HasPrefix(digits, "213") && (international || len(digits) <= 3+national):
 		rest, isPhone = digits[3:], true
 	case strings.HasPrefix(digits, "0"):
@@ -96,15 +103,19 @@ func phoneBeginning(digits string, international bool) (string, bool) {
 	case len(digits) == national && digits[0] >= '5' && digits[0] <= '7':
 		isPhone = true
 	case international:
-		return "+" + digits, len(digits) <= 15
+		return "+" + digits, digits[0] != '0' && len(digits) <= maxE164Digits
 	}
 	rest = strings.TrimPrefix(rest, "0") // +213 (0)5…: the trunk zero that people leave in
 	return "+213" + rest, isPhone && len(rest) <= national
 }
 
-// referenceBeginning recognises letters followed by digits, with the separators that shops put between them left where they are.
+// referenceBeginning recognises letters followed by digits, with the separators that shops put between them left where they are. One space
+// between them is a person's, who reads the reference aloud: no shop writes it.
 func referenceBeginning(q string) (string, bool) {
 	letters, digits := 0, 0
+	if word, number, spaced := strings.Cut(q, " "); spaced {
+		q = word + strings.TrimSpace(number)
+	}
 	for _, r := range q {
 		switch {
 		case r < unicode.MaxASCII && unicode.IsLetter(r) && digits == 0:

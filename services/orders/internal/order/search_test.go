@@ -26,7 +26,12 @@ func TestASearchTextIsOneKindAndNeverTwo(t *testing.T) {
 		{"05501234", Search{Kind: SearchPhone, Text: "+2135501234"}},
 		{"+33612345678", Search{Kind: SearchPhone, Text: "+33612345678"}},
 		{"2511000000000042", Search{Kind: SearchTracking, Text: "2511000000000042"}},
-		{"25110000", Search{Kind: SearchTracking, Text: "25110000"}},
+		{"251100000000", Search{Kind: SearchTracking, Text: "251100000000"}},
+		{"21654321", Search{Kind: SearchPhone, Text: "+21321654321"}},
+		{"0033612345678", Search{Kind: SearchPhone, Text: "+33612345678"}},
+		{"00336123456", Search{Kind: SearchPhone, Text: "+336123456"}},
+		{"(+33) 6 12 34 56 78", Search{Kind: SearchPhone, Text: "+33612345678"}},
+		{"DEMOA 700123", Search{Kind: SearchReference, Text: "DEMOA700123"}},
 		{"2131234567890123", Search{Kind: SearchTracking, Text: "2131234567890123"}},
 		{"demoa700123", Search{Kind: SearchReference, Text: "DEMOA700123"}},
 		{"NAT-70", Search{Kind: SearchReference, Text: "NAT-70"}},
@@ -81,4 +86,18 @@ func FuzzParseSearch(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Lesson P18: a number is found by every spelling in which a shop may have written it.
+func TestWhatIsStoredAsATelephoneIsSearchedForAsThatTelephone(t *testing.T) {
+	for _, written := range []string{
+		"0033612345678", "00 33 6 12 34 56 78", "+33 6 12 34 56 78", "21654321", "021 65 43 21", "21321654321",
+		"550000000", "0550000000", "00213550000000", "+213 (0)550 00 00 00", "982300000",
+	} {
+		stored, problem := NormalizePhone(written)
+		s, err := ParseSearch(written)
+		if problem != PhoneGood || err != nil || s.Kind != SearchPhone || s.Text != stored {
+			t.Errorf("%q is stored as %q (%s) and searched for as %+v, %v", written, stored, problem, s, err)
+		}
+	}
 }
