@@ -94,3 +94,12 @@ func TestACorrectedWilayaMovesThePromise(t *testing.T) {
 		t.Errorf("deliver by %v, want %v", d.Order.DeliverBy, want)
 	}
 }
+
+func TestAWilayaIsFoundWhereverItsCodeStands(t *testing.T) {
+	g := NewGazetteer(someWilayas)
+	for _, written := range []string{"Alger", "16", "16 - Alger", "Alger - 16", "Alger (16)", "16-Alger-16"} {
+		if got := g.Code(written); got != 16 {
+			t.Errorf("%q: %d", written, got)
+		}
+	}
+}

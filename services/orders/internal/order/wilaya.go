@@ -49,7 +49,7 @@ func (g *Gazetteer) Code(written string) int {
 	for _, lead := range []string{"wilaya de ", "wilaya ", "ولايه "} {
 		folded = strings.TrimPrefix(folded, lead)
 	}
-	name := strings.TrimLeft(folded, "0123456789 ")
+	name := strings.Trim(folded, "0123456789 ") // "16 - Alger" and "Alger (16)"
 	if code, found := g.byName[wilayaKey(name)]; found {
 		return code
 	}
