@@ -1,6 +1,7 @@
 package order
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -10,6 +11,7 @@ import (
 // Errors of the use-cases. Each has its row in the error table of package rpc.
 var (
 	ErrNotFound      = errors.New("no such order, or not one of the actor's own")
+	ErrOvertaken     = errors.New("other streams stored orders of this batch first, again and again")
 	ErrStale         = errors.New("somebody changed the order since it was read")
 	ErrPhoneInvalid  = errors.New("no telephone number")
 	ErrWilayaUnknown = errors.New("no wilaya has this code")
@@ -43,7 +45,7 @@ type Request struct {
 type Records interface {
 	// Order reads one order with its items; ErrNotFound when there is none, while one deleted here is read like any other.
 	Order(ctx context.Context, id int64) (*Order, error)
-	// Create stores an order made by hand, its history row and its first note (none when empty) in one transaction, and gives
+	// Create stores an order made by hand, its history row (see [Entry.Tells]) and its first note (none when empty) in one transaction, and gives
 	// it an id and, when it has none, a reference. A repeated request answers the order that the first one made.
 	Create(ctx context.Context, o *Order, e Entry, note string, r Request) (*Order, error)
 	// Change locks one order, asks `do` what becomes of it, and writes the order, the history row, and the audit row when a
@@ -108,9 +110,10 @@ type Service struct {
 	zone  *time.Location
 	now   func() time.Time
 
-	mu     sync.Mutex
-	atlas  *Gazetteer
-	readAt time.Time
+	mu         sync.Mutex
+	atlas      *Gazetteer
+	readAt     time.Time
+	refreshing bool
 }
 
 // NewService makes the use-cases over a store. The zone decides business days; now is the clock.
@@ -121,19 +124,39 @@ func NewService(store Store, zone *time.Location, now func() time.Time) *Service
 // atlasAge is how old the wilayas in memory may be: they change a few times a year, and are asked for with every batch.
 const atlasAge = time.Minute
 
-// gazetteer is the wilayas in force, from memory when they were read a minute ago or less.
+// gazetteer is the wilayas in force, from memory when they were read a minute ago or less. Older ones are read again by one
+// caller while the others go on with what there is: a slow database must not line every ingest up behind one query. A
+// refresh that fails leaves the old ones in use, and the next caller tries again.
 func (s *Service) gazetteer(ctx context.Context) (*Gazetteer, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.atlas != nil && s.now().Sub(s.readAt) < atlasAge {
-		return s.atlas, nil
+	old := s.atlas
+	if old != nil && (s.refreshing || s.now().Sub(s.readAt) < atlasAge) {
+		s.mu.Unlock()
+		return old, nil
 	}
+	s.refreshing = true
+	s.mu.Unlock()
+	fresh, err := s.readGazetteer(ctx)
+	if err != nil && old == nil {
+		return nil, err
+	}
+	return cmp.Or(fresh, old), nil
+}
+
+func (s *Service) readGazetteer(ctx context.Context) (fresh *Gazetteer, err error) {
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.refreshing = false
+		if fresh != nil {
+			s.atlas, s.readAt = fresh, s.now()
+		}
+	}()
 	wilayas, err := s.store.Wilayas(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s.atlas, s.readAt = NewGazetteer(wilayas), s.now()
-	return s.atlas, nil
+	return NewGazetteer(wilayas), nil
 }
 
 // Wilayas lists the provinces.
