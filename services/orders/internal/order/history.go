@@ -47,6 +47,9 @@ type Entry struct {
 	RequestID    string          `db:"request_id"`
 }
 
+// Tells makes the entry tell how an order began, as it was stored: with its id and the reference that was made from it.
+func (e *Entry) Tells(o *Order) { e.OrderID, e.After = o.ID, o.snapshotJSON() }
+
 // Note is one remark on an order. Notes are rows and never overwrite each other (lesson P62).
 type Note struct {
 	ID         int64     `db:"id"`

@@ -192,8 +192,11 @@ func (o *Order) move(v Verdict, by Mover, at, now time.Time) {
 		}
 	case Pending, Assigned, InProgress:
 	}
-	if o.Status.Terminal() {
+	switch {
+	case o.Status.Terminal():
 		o.NextAction, o.NextActionAt = "", nil
+	case o.Status == Assigned: // an order that comes back to a desk must stand in the agent's queue (DESIGN 3)
+		o.NextAction, o.NextActionAt = nextCall, &now
 	}
 	switch {
 	case v.Disagreement != Agreed:
@@ -202,6 +205,9 @@ func (o *Order) move(v Verdict, by Mover, at, now time.Time) {
 		o.agree() // the person who was to look has looked
 	}
 }
+
+// nextCall is the next action of an order that comes to a desk.
+const nextCall = "CALL"
 
 func (o *Order) disagree(d Disagreement, now time.Time) {
 	if o.Disagreement != d {

@@ -59,7 +59,7 @@ func (s *Service) Create(ctx context.Context, d Draft, r Request) (*Order, error
 	o.PlacedAt, o.TouchedAt = now, now
 	o.hear(FollowUp, Hearing{At: now, Now: now, Gazetteer: atlas, Zone: s.zone})
 	entry := Entry{
-		Kind: KindCreated, Source: SourcePerson, ActorID: r.Actor.ID, ActorRole: r.Actor.Role, StatusAfter: o.Status, After: o.snapshotJSON(),
+		Kind: KindCreated, Source: SourcePerson, ActorID: r.Actor.ID, ActorRole: r.Actor.Role, StatusAfter: o.Status,
 	}
 	return s.store.Create(ctx, o, entry, strings.TrimSpace(d.Note), r)
 }
@@ -205,7 +205,9 @@ func (s *Service) ChangeStatus(ctx context.Context, a Actor, id int64, to Status
 		if !a.Sees(o) {
 			return nil, ErrNotFound
 		}
-		if o.Status == to {
+		// A manager's PENDING is a reopening, which lands on the desk of the order's agent: that is where its repetition finds it.
+		reopened := to == Pending && a.Mover == ByManager && o.Status == Assigned && o.AgentID != ""
+		if o.Status == to || reopened {
 			return nil, nil //nolint:nilnil // as above: it is where it was wanted
 		}
 		if err := o.fresh(etag); err != nil {

@@ -18,11 +18,12 @@ import (
 func (s *Store) Create(ctx context.Context, o *order.Order, e order.Entry, note string, r order.Request) (*order.Order, error) {
 	var result *order.Order
 	err := s.onlyOnce(ctx, r, func(tx pgx.Tx) (int64, error) {
-		id, err := insert(ctx, tx, o)
+		fresh := *o // the transaction may run again, and must not keep a reference made from an id that was rolled back
+		id, err := insert(ctx, tx, &fresh)
 		if err != nil {
 			return 0, err
 		}
-		e.OrderID = id
+		e.Tells(&fresh)
 		if err := s.record(ctx, tx, r.Method, &e); err != nil {
 			return 0, err
 		}

@@ -38,6 +38,11 @@ func TestAManualOrderIsReadyWhenMadeAndRemembersItsRequest(t *testing.T) {
 	if o.Status != order.Pending || !o.Assignable() || o.Due != 560_000 || o.CustomerID == 0 || o.Wilaya != "Oran" || o.Reference != fmt.Sprintf("MAN%d", o.ID) {
 		t.Errorf("got %+v", o)
 	}
+	began, err := s.History(ctx, manager, o.ID, 0, 10)
+	var told struct{ Reference string }
+	if err != nil || len(began) != 1 || json.Unmarshal(began[0].After, &told) != nil || told.Reference != o.Reference {
+		t.Errorf("the history begins with %+v, %v; want the reference %s", began, err, o.Reference)
+	}
 	again, err := s.Create(ctx, draft(), request("once", "body"))
 	if err != nil || again.ID != o.ID {
 		t.Errorf("repeated: %v, %v; want order %d", again, err, o.ID)
