@@ -147,6 +147,7 @@ func (s *selection) page(sort order.Sort, after *order.Cursor, limit int) string
 	if s.candidates {
 		cut := ""
 		if s.search {
+			// The first that the index yields, in no order: sorting them first would read every match of a common name. `refine` says so.
 			cut = fmt.Sprintf(" LIMIT %d", order.MaxCandidates+1)
 		}
 		where := ""

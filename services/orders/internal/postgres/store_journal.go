@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -75,6 +76,9 @@ func (s *Store) Wilayas(ctx context.Context) ([]order.Wilaya, error) {
 // busyTables are those whose rows change or go: what history and notes only gain needs no vacuum of ours.
 var busyTables = []string{"orders.sales_order", "orders.order_item", "orders.order_raw", "orders.customer", "orders.idempotency_key"}
 
+// resetWithin is long for a statement that touches no table; pgx closes a connection whose statement outlives its context.
+const resetWithin = 5 * time.Second
+
 // Cleanup forgets old request ids and vacuums the busy tables. VACUUM waits for nobody and runs as long as it needs, on a
 // connection of its own: the statement timeout of the pool is for queries that people wait for.
 func (s *Store) Cleanup(ctx context.Context) ([]order.Removed, error) {
@@ -91,7 +95,12 @@ func (s *Store) Cleanup(ctx context.Context) ([]order.Removed, error) {
 	if _, err := conn.Exec(ctx, "SET statement_timeout = 0"); err != nil {
 		return nil, fmt.Errorf("vacuum: %w", err)
 	}
-	defer func() { _, _ = conn.Exec(context.WithoutCancel(ctx), "RESET statement_timeout") }()
+	defer func() {
+		// Also when the caller has gone, but not for ever: a connection that cannot be reset is closed with its own deadline.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), resetWithin)
+		defer cancel()
+		_, _ = conn.Exec(ctx, "RESET statement_timeout")
+	}()
 	for _, table := range busyTables {
 		if _, err := conn.Exec(ctx, "VACUUM (ANALYZE) "+table); err != nil {
 			return nil, fmt.Errorf("vacuum %s: %w", table, err)
