@@ -6,7 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/genproto/googleapis/type/money"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	ordersv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/orders/v1"
@@ -119,5 +121,37 @@ func TestAllWilayasAreListedWithTheirNames(t *testing.T) {
 	}
 	if w := res.GetWilayas()[5]; w.GetName() != "Béjaïa" || w.GetNameAr() != "بجاية" || w.GetMaxDeliveryDays() != 2 || len(w.GetAliases()) == 0 {
 		t.Errorf("got %v", w)
+	}
+}
+
+// Lesson P52: filters that were dropped in silence.
+func TestAMomentThatNoCalendarHasIsRefused(t *testing.T) {
+	f := serve(t)
+	for _, seconds := range []int64{1 << 60, -62135596800} {
+		_, err := f.ListOrders(f.as(boss, "ADMIN"), &ordersv1.ListOrdersRequest{DueBefore: &timestamppb.Timestamp{Seconds: seconds}})
+		if status.Code(err) != codes.InvalidArgument {
+			t.Errorf("%d: %v", seconds, err)
+		}
+	}
+}
+
+func TestOneRowWithAnUnknownMeaningHoldsUpNoOther(t *testing.T) {
+	f := serve(t)
+	shown := func(id int64, m ordersv1.Meaning_Value) *ordersv1.IngestOrder {
+		return &ordersv1.IngestOrder{
+			UpstreamId: id, Reference: "DEMOA1", ObservedAt: timestamppb.New(tuesday), PlacedAt: timestamppb.New(tuesday.Add(-time.Hour)),
+			Meaning: m, Due: &money.Money{CurrencyCode: "DZD", Units: 10},
+		}
+	}
+	res, err := f.IngestOrders(f.by("ecosync"), &ordersv1.IngestOrdersRequest{
+		StoreId: storeA, Source: ordersv1.IngestSource_PASS, StateMapVersion: 1,
+		Orders: []*ordersv1.IngestOrder{shown(1, 77), shown(2, ordersv1.Meaning_FOLLOW_UP)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad, good := res.GetResults()[0], res.GetResults()[1]
+	if bad.GetReason() != ordersv1.RejectReason_MEANING_INVALID || good.GetOutcome() != ordersv1.IngestOutcome_CREATED {
+		t.Errorf("got %v and %v", bad, good)
 	}
 }

@@ -2,6 +2,7 @@ package order
 
 import (
 	"fmt"
+	"slices"
 	"time"
 	"unicode/utf8"
 )
@@ -20,6 +21,7 @@ const (
 	ItemInvalid       RejectReason = "ITEM_INVALID"
 	TextInvalid       RejectReason = "TEXT_INVALID"
 	ObservedAtInvalid RejectReason = "OBSERVED_AT_INVALID"
+	MeaningInvalid    RejectReason = "MEANING_INVALID" // a meaning that this version does not know
 )
 
 // Limits of a row. They bound what one hostile row can cost, far above what a real one needs.
@@ -52,6 +54,8 @@ func (r *Row) Check() (RejectReason, string) {
 		return ObservedAtInvalid, "the time of observation is missing"
 	case r.PlacedAt.Before(earliestOrder) || r.PlacedAt.After(r.ObservedAt.Add(latestAhead)):
 		return PlacedAtInvalid, "the time of the order is missing or impossible"
+	case !slices.Contains([]Meaning{NoMeaning, FollowUp, ShopCancelled, ShopDelivered, ShopReturned}, r.Meaning):
+		return MeaningInvalid, "the meaning of the state is none that this version knows"
 	case r.Fault != NotRejected:
 		return r.Fault, r.FaultText
 	}

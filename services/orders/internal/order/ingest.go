@@ -96,9 +96,11 @@ type Known struct {
 	StateMapVersion   int32      `db:"state_map_version"`
 	UpstreamDeletedAt *time.Time `db:"upstream_deleted_at"`
 	DeletedAt         *time.Time `db:"deleted_at"`
+	// Disagreement: where it is about how the delivery ended, the same row again may be followed after all, see [Order.reconsider].
+	Disagreement Disagreement `db:"disagreement"`
 }
 
-// Says tells that the row is exactly what is stored, so that nothing need be locked or written.
+// Says tells that the row is exactly what is stored, so that nothing need be written.
 func (k *Known) says(r *Row, mapVersion int32) bool {
 	return k.DeletedAt == nil && k.UpstreamDeletedAt == nil && k.Reference == r.Reference &&
 		string(k.RawHash) == string(r.Hash()) && k.heard(r, mapVersion) == k.Meaning
@@ -107,10 +109,24 @@ func (k *Known) says(r *Row, mapVersion int32) bool {
 // heard is the meaning that counts. A pass that started before the store's map was changed still carries the old map: where
 // the shop's state is the one already judged by the newer map, the newer judgement stands.
 func (k *Known) heard(r *Row, mapVersion int32) Meaning {
-	if mapVersion < k.StateMapVersion && Fold(r.UpstreamState) == k.UpstreamStateKey {
+	if k.newer(r, mapVersion) {
 		return k.Meaning
 	}
 	return r.Meaning
+}
+
+// newer tells that the stored meaning of the row's state comes from a newer map than the row's.
+func (k *Known) newer(r *Row, mapVersion int32) bool {
+	return mapVersion < k.StateMapVersion && Fold(r.UpstreamState) == k.UpstreamStateKey
+}
+
+// judgedBy is the version of the map whose meaning counts. A state of which the newer map never heard is stored as judged by
+// the older one: claiming the newer would hide it from the pass that applies the newer one to stored orders.
+func (k *Known) judgedBy(r *Row, mapVersion int32) int32 {
+	if k.newer(r, mapVersion) {
+		return k.StateMapVersion
+	}
+	return mapVersion
 }
 
 // Decision is what one row does to one order.
@@ -124,7 +140,7 @@ type Decision struct {
 	// The rest holds for CREATED and UPDATED only.
 	Order        *Order // as it shall be stored
 	ItemsChanged bool
-	Entry        *Entry // its history row; the order's id is filled by storage for a new order
+	Entry        *Entry // its history row, nil when nothing changed that a history tells; the order's id is filled by storage for a new order
 }
 
 // shopWentBack is how much later than the stored observation an older change time must have been seen to be believed: the
@@ -134,6 +150,9 @@ const shopWentBack = 10 * time.Minute
 // stale tells that the row is older than what is stored. Only the shop's own times are compared; ours decide between
 // equal ones, by when each request was sent.
 func (r *Row) stale(stored *Order) bool {
+	if gone := stored.UpstreamDeletedAt; gone != nil && !r.ObservedAt.After(*gone) {
+		return true // a slow answer from before the shop was found to have no such order
+	}
 	if stored.ObservedAt == nil {
 		return false
 	}
@@ -175,7 +194,7 @@ func (in *Ingester) Judge(stored *Order, r *Row) Decision {
 		d.Message = fmt.Sprintf("order %d of this store is stored with another reference", r.UpstreamID)
 	case stored.DeletedAt != nil:
 		d.Outcome = Deleted
-	case in.known(stored).says(r, in.StateMapVersion):
+	case in.known(stored).says(r, in.StateMapVersion) && !(stored.overruled() && stored.shopAlone(in.CourierKnows)):
 		d.Outcome = Unchanged
 	case r.stale(stored):
 		d.Outcome = Stale
@@ -189,7 +208,7 @@ func (in *Ingester) known(o *Order) *Known {
 	return &Known{
 		ID: o.ID, UpstreamID: o.UpstreamID, Reference: o.Reference, RawHash: o.RawHash, Meaning: o.Meaning,
 		UpstreamStateKey: o.UpstreamStateKey, StateMapVersion: o.StateMapVersion,
-		UpstreamDeletedAt: o.UpstreamDeletedAt, DeletedAt: o.DeletedAt,
+		UpstreamDeletedAt: o.UpstreamDeletedAt, DeletedAt: o.DeletedAt, Disagreement: o.Disagreement,
 	}
 }
 
@@ -212,10 +231,12 @@ func (in *Ingester) update(stored *Order, r *Row) Decision {
 	wasReady := stored.ReadyAt != nil
 	meaning := in.known(stored).heard(r, in.StateMapVersion)
 	in.copy(&o, r)
-	o.StateMapVersion = max(stored.StateMapVersion, in.StateMapVersion)
+	o.StateMapVersion = in.known(stored).judgedBy(r, in.StateMapVersion)
 	o.PlacedAt = r.PlacedAt
 	o.UpstreamDeletedAt = nil // the shop shows it again
-	o.promise(in.Gazetteer, in.Zone)
+	if o.WilayaCode != stored.WilayaCode {
+		o.promise(in.Gazetteer, in.Zone)
+	}
 	if at := in.happened(r); at.After(o.TouchedAt) {
 		o.TouchedAt = at
 	}
@@ -225,18 +246,20 @@ func (in *Ingester) update(stored *Order, r *Row) Decision {
 	if o.Status != stored.Status {
 		kind = KindStatus
 	}
-	if o.Status != stored.Status || o.Disagreement != stored.Disagreement {
-		o.Version++ // what people own has moved: a save that did not see it is a real conflict
+	if o.Status != stored.Status {
+		o.Version++ // a save that did not see where the order is now is a real conflict; one that missed a flag is not
 	}
-	before, after := diff(stored, &o)
-	return Decision{
+	d := Decision{
 		Row: r, Outcome: Updated, OrderID: o.ID, Order: &o, ItemsChanged: !equalItems(stored.Items, o.Items),
 		BecameReady: !wasReady && o.ReadyAt != nil && !o.Status.Terminal(),
-		Entry: &Entry{
+	}
+	if before, after := diff(stored, &o); string(after) != "{}" {
+		d.Entry = &Entry{
 			OrderID: o.ID, Kind: kind, Source: SourceShop, Trigger: in.Trigger,
 			StatusBefore: stored.Status, StatusAfter: o.Status, Before: before, After: after,
-		},
+		}
 	}
+	return d
 }
 
 // copy takes over what the shop owns.

@@ -160,3 +160,44 @@ func TestARowThatCannotBeStoredSaysWhy(t *testing.T) {
 		}
 	}
 }
+
+func TestARowJudgedByAnOlderMapIsStoredAsJudgedByIt(t *testing.T) {
+	in := intake(Pass, true, tuesday)
+	o := stored(t, in, said("En dispatch", FollowUp, monday))
+	older := *in
+	older.StateMapVersion = someMap - 1
+	if d := next(t, &older, o, said("Annulé", NoMeaning, tuesday)); d.Order.StateMapVersion != someMap-1 {
+		t.Errorf("a meaning of map %d is stored as judged by map %d, which will never correct it", someMap-1, d.Order.StateMapVersion)
+	}
+}
+
+// Lesson P29: what was sent before the shop said that the order is gone is no sign that it came back.
+func TestASlowPageDoesNotReviveADeletedOrder(t *testing.T) {
+	in := intake(Pass, true, tuesday)
+	o := stored(t, in, said("En dispatch", FollowUp, monday))
+	gone := o.ObservedAt.Add(5 * time.Minute)
+	o.UpstreamDeletedAt = &gone
+	for after, want := range map[time.Duration]Outcome{-time.Minute: Stale, 0: Stale, time.Minute: Updated} {
+		r := said("En livraison", FollowUp, monday.Add(time.Minute))
+		r.ObservedAt = gone.Add(after)
+		if d := in.Judge(o, r); d.Outcome != want {
+			t.Errorf("sent %v after the deletion was seen: %s, want %s", after, d.Outcome, want)
+		}
+	}
+}
+
+func TestAChangeThatNobodyCanSeeHasNoHistory(t *testing.T) {
+	in := intake(Pass, true, tuesday)
+	o := stored(t, in, said("En dispatch", FollowUp, monday))
+	if d := next(t, in, o, said("En dispatch", FollowUp, tuesday)); d.Entry != nil {
+		t.Errorf("a history row that says %s became %s", d.Entry.Before, d.Entry.After)
+	}
+}
+
+func TestAMeaningThatNobodyKnowsIsRejected(t *testing.T) {
+	for _, m := range []Meaning{"", "7", "FOLLOWUP"} {
+		if got, message := said("En dispatch", m, monday).Check(); got != MeaningInvalid || message == "" {
+			t.Errorf("%q: %q %q", m, got, message)
+		}
+	}
+}

@@ -33,7 +33,7 @@ func (s *Service) Ingest(ctx context.Context, b Batch) ([]Decision, error) {
 	var news []*Row
 	for _, n := range latest {
 		row := b.Rows[n]
-		if k, stored := known[row.UpstreamID]; stored && k.says(row, b.StateMapVersion) {
+		if k, stored := known[row.UpstreamID]; stored && k.says(row, b.StateMapVersion) && !k.Disagreement.onEnd() {
 			decisions[n] = Decision{Row: row, Outcome: Unchanged, OrderID: k.ID}
 			continue
 		}

@@ -51,10 +51,12 @@ type Hearing struct {
 
 // hear lets the shop say what its state means now, and does what follows: the latch, the dispatch, the status. It is the
 // one place for every trigger (pass, rescan, webhook, backfill, a changed state map), so that all of them agree
-// (lesson P17). Hearing the same again does nothing, so a person's decision stands until the shop says something new.
+// (lesson P17). Hearing the same again does nothing but [Order.reconsider], so a person's decision stands until the shop says
+// something new.
 func (o *Order) hear(m Meaning, h Hearing) {
 	first := o.Meaning == unknownMeaning
 	if o.Meaning == m {
+		o.reconsider(h)
 		return
 	}
 	o.Meaning, o.MeaningAt = m, h.Now
@@ -99,6 +101,21 @@ func (o *Order) follow(m Meaning, h Hearing) {
 	}
 }
 
+// reconsider follows the shop's standing word once it is all there is: it said how the delivery ended, was not believed, and a
+// later look found no parcel, or no courier carries the store any more. It must follow every hearing of the row, because the
+// look comes after the word and the word may never change again. A person who moved the order took the flag away with it, so
+// nothing of theirs is undone.
+func (o *Order) reconsider(h Hearing) {
+	if o.overruled() && o.shopAlone(h.CourierKnows) {
+		o.follow(o.Meaning, h)
+	}
+}
+
+// overruled tells that the shop said how the delivery ended and was not followed.
+func (o *Order) overruled() bool {
+	return o.Disagreement.onEnd() && o.Disagreement == o.Meaning.protest() && !o.Meaning.agrees(o.Status)
+}
+
 // shopAlone tells that the shop's word on how a delivery ended is all there is: no courier carries the store, or a look for
 // the parcel after the shop said so found none.
 func (o *Order) shopAlone(courierKnows bool) bool {
@@ -120,11 +137,12 @@ func (o *Order) dispatch(h Hearing) {
 	if o.DispatchedAt == nil {
 		at := h.At
 		o.DispatchedAt = &at
+		o.promise(h.Gazetteer, h.Zone)
 	}
-	o.promise(h.Gazetteer, h.Zone)
 }
 
-// promise computes the latest good delivery; it follows the wilaya when the shop corrects it.
+// promise computes the latest good delivery: at the first dispatch, and again when the wilaya is corrected. Nothing else moves
+// what was promised, not even other delivery days of the wilaya: those hold for the orders that are dispatched later.
 func (o *Order) promise(g *Gazetteer, zone *time.Location) {
 	if o.DispatchedAt != nil {
 		by := deliverBy(*o.DispatchedAt, g.DeliveryDays(o.WilayaCode), zone)

@@ -237,11 +237,84 @@ func TestADisagreementWithTheShopEndsWhenBothSayTheSame(t *testing.T) {
 	o := stored(t, intake(Pass, true, monday), said("En dispatch", FollowUp, monday))
 	o.Status = Shipped
 	d := next(t, intake(Pass, true, tuesday), o, said("Annulé", ShopCancelled, tuesday))
-	if d.Order.Disagreement != ShopSaysCancelled || d.Order.Version != o.Version+1 {
-		t.Fatalf("flag %q, version %d", d.Order.Disagreement, d.Order.Version)
+	if d.Order.Disagreement != ShopSaysCancelled || d.Order.ETag() != o.ETag() {
+		t.Fatalf("flag %q, etag %s; a flag that a sync sets makes no save stale", d.Order.Disagreement, d.Order.ETag())
 	}
 	d = next(t, intake(Pass, true, tuesday), d.Order, said("En livraison", FollowUp, tuesday.Add(time.Hour)))
 	if d.Order.Disagreement != Agreed {
 		t.Errorf("still flagged %q", d.Order.Disagreement)
+	}
+}
+
+func TestTheSameWordIsFollowedAfterALaterLookFoundNoParcel(t *testing.T) {
+	for _, end := range []struct {
+		meaning Meaning
+		status  Status
+	}{{ShopDelivered, Delivered}, {ShopReturned, Returned}} {
+		o := stored(t, intake(Pass, true, monday), said("En dispatch", FollowUp, monday))
+		o = next(t, intake(Pass, true, tuesday), o, said("fini", end.meaning, tuesday)).Order
+		if o.Status != Pending || o.Disagreement != end.meaning.protest() {
+			t.Fatalf("before the look: %+v", o.Life)
+		}
+		again := said("fini", end.meaning, tuesday)
+		again.ObservedAt = again.ObservedAt.Add(2 * time.Hour)
+		if d := intake(Pass, true, tuesday).Judge(o, again); d.Outcome != Unchanged {
+			t.Errorf("the same word before anybody looked: %s", d.Outcome)
+		}
+		looked := tuesday.Add(time.Hour)
+		o.NoParcelAt = &looked
+		if d := next(t, intake(Pass, true, looked), o, again); d.Order.Status != end.status || d.Order.Disagreement != Agreed {
+			t.Errorf("after the look: %+v; want %s", d.Order.Life, end.status)
+		}
+		o.ParcelID = "parcel-9"
+		if d := intake(Pass, true, looked).Judge(o, again); d.Outcome != Unchanged {
+			t.Errorf("against a parcel: %s", d.Outcome)
+		}
+	}
+}
+
+func TestALookDoesNotUndoWhatAPersonDecided(t *testing.T) {
+	o := stored(t, intake(Pass, true, monday), said("En dispatch", FollowUp, monday))
+	o = next(t, intake(Pass, true, tuesday), o, said("Livré", ShopDelivered, tuesday)).Order
+	o.move(Verdict{To: Cancelled}, ByManager, tuesday, tuesday) // the flag goes with it
+	looked := tuesday.Add(time.Hour)
+	o.NoParcelAt = &looked
+	r := said("Livré", ShopDelivered, tuesday)
+	r.ObservedAt, r.Address = looked, "another street"
+	if d := next(t, intake(Pass, true, looked), o, r); d.Order.Status != Cancelled {
+		t.Errorf("the shop overruled a manager: %+v", d.Order.Life)
+	}
+}
+
+func TestAnOrderThatComesBackToADeskStandsInItsAgentsQueue(t *testing.T) {
+	for by, taken := range map[Mover]Canceller{ByManager: CancelledByPerson, ByShop: CancelledByShop} {
+		o := &Order{Life: Life{Status: Cancelled, CancelledBy: taken}, Work: Work{AgentID: someone}}
+		v, err := Judge(o, Move{To: Pending, By: by, Reason: "the customer called"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.move(v, by, monday, tuesday)
+		if o.Status != Assigned || o.NextAction != "CALL" || o.NextActionAt == nil || !o.NextActionAt.Equal(tuesday) {
+			t.Errorf("reopened by %s: %s, %q at %v", by, o.Status, o.NextAction, o.NextActionAt)
+		}
+	}
+}
+
+func TestAPromiseMovesWithThePlaceAndWithNothingElse(t *testing.T) {
+	o := stored(t, intake(Pass, true, monday), said("En dispatch", FollowUp, monday))
+	slow := intake(Pass, true, tuesday)
+	var wilayas []Wilaya
+	for _, w := range slow.Gazetteer.byCode {
+		w.MaxDeliveryDays = 9
+		wilayas = append(wilayas, w)
+	}
+	slow.Gazetteer = NewGazetteer(wilayas)
+	r := said("En livraison", FollowUp, tuesday)
+	if d := next(t, slow, o, r); !d.Order.DeliverBy.Equal(*o.DeliverBy) {
+		t.Errorf("the promise moved from %v to %v though the place did not", o.DeliverBy, d.Order.DeliverBy)
+	}
+	r.Wilaya = "Béjaïa"
+	if d := next(t, slow, o, r); d.Order.WilayaCode == o.WilayaCode || d.Order.DeliverBy.Equal(*o.DeliverBy) {
+		t.Errorf("the place moved to %d and the promise stayed at %v", d.Order.WilayaCode, d.Order.DeliverBy)
 	}
 }

@@ -53,6 +53,9 @@ const (
 	CourierWasRefused Disagreement = "COURIER_REFUSED"  // the courier asked for a move that the lifecycle has not
 )
 
+// onEnd tells that the disagreement is about how the delivery ended, which a look for the parcel may settle.
+func (d Disagreement) onEnd() bool { return d == ShopSaysDelivered || d == ShopSaysReturned }
+
 // ofShop tells that the disagreement is with the shop, and ends when shop and status agree again.
 func (d Disagreement) ofShop() bool {
 	return slices.Contains([]Disagreement{ShopSaysCancelled, ShopSaysDelivered, ShopSaysReturned, ShopTookBack}, d)

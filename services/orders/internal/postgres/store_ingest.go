@@ -17,7 +17,7 @@ import (
 
 const selectKnown = `
 	SELECT o.id, o.upstream_id, o.reference, coalesce(o.raw_hash, ''::bytea) AS raw_hash, o.meaning, o.upstream_state_key, o.state_map_version,
-		o.upstream_deleted_at, o.deleted_at
+		o.upstream_deleted_at, o.deleted_at, coalesce(o.disagreement, '') AS disagreement
 	FROM orders.sales_order o
 	WHERE o.store_id = $1 AND o.upstream_id = ANY($2::bigint[])`
 
@@ -59,7 +59,7 @@ func collectKnown(results pgx.BatchResults) (map[int64]order.Known, bool, error)
 }
 
 // errOvertaken: an order that was not there was inserted by another stream meanwhile. Its row must be judged again.
-var errOvertaken = errors.New("another stream stored an order of this batch first")
+var errOvertaken = order.ErrOvertaken
 
 // A batch that was overtaken finds the other's rows at the next attempt, so twice is rare and more means that the same rows
 // are poured in from many sides at once.
@@ -229,6 +229,7 @@ type ingestWrite struct {
 	lines         lineArrays
 	written       []int64 // ids of every order written
 	raw           [][]byte
+	told          []int64 // ids of the orders whose change has a history row
 	source        order.Source
 	trigger       order.Trigger
 	kinds         []string
@@ -257,6 +258,10 @@ func (w *ingestWrite) add(d *order.Decision) {
 		w.lines.add(o.ID, o.Items)
 	}
 	w.written, w.raw = append(w.written, o.ID), append(w.raw, append([]byte{}, d.Row.Raw...))
+	if d.Entry == nil {
+		return
+	}
+	w.told = append(w.told, o.ID)
 	w.source, w.trigger = d.Entry.Source, d.Entry.Trigger
 	w.kinds = append(w.kinds, string(d.Entry.Kind))
 	w.statusBefore, w.statusAfter = append(w.statusBefore, string(d.Entry.StatusBefore)), append(w.statusAfter, string(d.Entry.StatusAfter))
@@ -290,8 +295,10 @@ func (w *ingestWrite) send(ctx context.Context, tx pgx.Tx) error {
 		batch.Queue(insertItems, w.lines.args()...)
 	}
 	batch.Queue(upsertRaw, w.written, w.raw)
-	batch.Queue(insertHistory, string(w.source), string(w.trigger), obs.RequestID(ctx),
-		w.written, w.kinds, w.statusBefore, w.statusAfter, w.before, w.after)
+	if len(w.told) > 0 {
+		batch.Queue(insertHistory, string(w.source), string(w.trigger), obs.RequestID(ctx),
+			w.told, w.kinds, w.statusBefore, w.statusAfter, w.before, w.after)
+	}
 	return tx.SendBatch(ctx, &batch).Close()
 }
 
@@ -331,7 +338,7 @@ const countOrders = `SELECT count(*) FROM (SELECT FROM orders.sales_order WHERE 
 
 const selectNewest = `
 	SELECT o.id, o.upstream_id, o.reference, coalesce(o.raw_hash, ''::bytea) AS raw_hash, o.meaning, o.upstream_state_key, o.state_map_version,
-		o.upstream_deleted_at, o.deleted_at
+		o.upstream_deleted_at, o.deleted_at, coalesce(o.disagreement, '') AS disagreement
 	FROM orders.sales_order o
 	WHERE o.store_id = $1 AND o.upstream_id IS NOT NULL
 	ORDER BY o.upstream_id DESC

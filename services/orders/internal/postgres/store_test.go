@@ -361,3 +361,79 @@ func TestDescribeCountsAndNamesTheNewest(t *testing.T) {
 		t.Errorf("got %d, %+v, %v", count, newest, err)
 	}
 }
+
+func TestTheShopsWordStandsAfterALookFoundNoParcel(t *testing.T) {
+	s, pool := newService(t)
+	if _, err := pool.Exec(t.Context(), `INSERT INTO orders.store_courier (store_id) VALUES ($1)`, storeA); err != nil {
+		t.Fatal(err)
+	}
+	ingest1(t, s, storeA, order.Pass, row(1, "0550000001", "En dispatch", order.FollowUp))
+	ended := row(1, "0550000001", "Livré", order.ShopDelivered)
+	ended.UpdatedAt, ended.ObservedAt = monday.Add(time.Hour), monday.Add(2*time.Hour)
+	id := ingest1(t, s, storeA, order.Pass, ended)[0].OrderID
+	again := *ended
+	again.ObservedAt = tuesday.Add(2 * time.Hour)
+	if got := ingest1(t, s, storeA, order.Rescan, &again)[0].Outcome; got != order.Unchanged {
+		t.Errorf("the same row before anybody looked: %s", got)
+	}
+	if _, err := pool.Exec(t.Context(), `UPDATE orders.sales_order SET no_parcel_at = $2 WHERE id = $1`, id, tuesday.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []order.Outcome{order.Updated, order.Unchanged} {
+		if got := ingest1(t, s, storeA, order.Rescan, &again)[0].Outcome; got != want {
+			t.Errorf("the same row after the look: %s, want %s", got, want)
+		}
+	}
+	o, err := s.Order(t.Context(), manager, id)
+	if err != nil || o.Status != order.Delivered || o.Disagreement != order.Agreed {
+		t.Errorf("%s %q, %v", o.Status, o.Disagreement, err)
+	}
+}
+
+func TestARowThatOnlyMovesItsTimeLeavesNoHistory(t *testing.T) {
+	s, _ := newService(t)
+	id := ingest1(t, s, storeA, order.Pass, row(1, "0550000001", "En dispatch", order.FollowUp))[0].OrderID
+	later, other := row(1, "0550000001", "En dispatch", order.FollowUp), row(2, "0550000002", "En dispatch", order.FollowUp)
+	later.UpdatedAt, later.ObservedAt = monday.Add(time.Hour), monday.Add(2*time.Hour)
+	if got := outcomes(ingest1(t, s, storeA, order.Pass, later, other)); !slices.Equal(got, []order.Outcome{order.Updated, order.Created}) {
+		t.Errorf("got %v", got)
+	}
+	if entries, err := s.History(t.Context(), manager, id, 0, 10); err != nil || len(entries) != 1 {
+		t.Errorf("%d rows of history, %v; want the first sight alone", len(entries), err)
+	}
+}
+
+func TestAFlagThatASyncSetsMakesNoSaveStale(t *testing.T) {
+	s, pool := newService(t)
+	id := ingest1(t, s, storeA, order.Pass, row(1, "0550000001", "En dispatch", order.FollowUp))[0].OrderID
+	assign(t, pool, id, agent1)
+	if _, err := pool.Exec(t.Context(), `UPDATE orders.sales_order SET status = 'SHIPPED', shipped_at = now() WHERE id = $1`, id); err != nil {
+		t.Fatal(err)
+	}
+	seen, err := s.Order(t.Context(), manager, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := row(1, "0550000001", "Annulé", order.ShopCancelled)
+	ended.UpdatedAt, ended.ObservedAt = monday.Add(time.Hour), monday.Add(2*time.Hour)
+	ingest1(t, s, storeA, order.Pass, ended)
+	o, err := s.Update(t.Context(), manager, id, order.Patch{ETag: seen.ETag(), Tags: &[]string{"vip"}})
+	if err != nil || o.Disagreement != order.ShopSaysCancelled {
+		t.Errorf("%v, %v", o, err)
+	}
+}
+
+func TestAReopeningMayBeRepeated(t *testing.T) {
+	s, pool := newService(t)
+	id := ingest1(t, s, storeA, order.Pass, row(1, "0550000001", "En dispatch", order.FollowUp))[0].OrderID
+	assign(t, pool, id, agent1)
+	if _, err := s.ChangeStatus(t.Context(), manager, id, order.Cancelled, "by mistake", ""); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 2 {
+		o, err := s.ChangeStatus(t.Context(), manager, id, order.Pending, "the customer called", "")
+		if err != nil || o.Status != order.Assigned {
+			t.Errorf("time %d: %v, %v", n+1, o, err)
+		}
+	}
+}

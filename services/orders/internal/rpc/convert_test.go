@@ -50,7 +50,7 @@ func TestEveryWordOfTheDomainIsInTheContract(t *testing.T) {
 		&ordersv1.Disagreement_Value_value: words(order.ShopSaysCancelled, order.ShopSaysDelivered, order.ShopSaysReturned, order.ShopTookBack,
 			order.CourierReopened, order.CourierWasRefused),
 		&ordersv1.RejectReason_Value_value: words(order.IdentityMismatch, order.IDInvalid, order.ReferenceInvalid, order.PlacedAtInvalid,
-			order.MoneyInvalid, order.ItemInvalid, order.TextInvalid, order.ObservedAtInvalid),
+			order.MoneyInvalid, order.ItemInvalid, order.TextInvalid, order.ObservedAtInvalid, order.MeaningInvalid),
 	} {
 		for _, word := range words {
 			if (*vocabulary)[word] == 0 {

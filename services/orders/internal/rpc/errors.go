@@ -16,6 +16,7 @@ var Errors = rpcerr.Table{
 	{Err: order.ErrNotFound, Code: codes.NotFound, Reason: ordersv1.ErrorReason_ORDER_NOT_FOUND, Message: "no such order"},
 	{Match: is[*order.TransitionError], Code: codes.FailedPrecondition, Reason: ordersv1.ErrorReason_TRANSITION_NOT_ALLOWED, Detail: transition},
 	{Err: order.ErrReasonRequired, Code: codes.InvalidArgument, Reason: ordersv1.ErrorReason_REASON_REQUIRED, Detail: at("reason")},
+	{Err: order.ErrOvertaken, Code: codes.Aborted, Reason: ordersv1.ErrorReason_INGEST_OVERTAKEN, Message: "other streams stored orders of this batch first: send it again", Detail: retryLater},
 	{Err: order.ErrStale, Code: codes.Aborted, Reason: ordersv1.ErrorReason_ETAG_STALE, Message: "somebody changed the order meanwhile: read it again and repeat"},
 	{Match: is[*order.OwnedByShopError], Code: codes.FailedPrecondition, Reason: ordersv1.ErrorReason_FIELD_OWNED_BY_SHOP, Message: "the shop owns this field: change it there", Detail: ownedField},
 	{Match: is[*order.NotAllowedError], Code: codes.PermissionDenied, Reason: ordersv1.ErrorReason_FIELD_NOT_ALLOWED, Message: "this field is for managers and admins", Detail: deniedField},

@@ -12,6 +12,9 @@ import (
 
 // ListOrders lists the orders that the caller may see.
 func (s *Server) ListOrders(ctx context.Context, req *ordersv1.ListOrdersRequest) (*ordersv1.ListOrdersResponse, error) {
+	if due := req.GetDueBefore(); due != nil && fromTime(due).IsZero() {
+		return nil, order.ErrDateInvalid // a filter that cannot be read must not be dropped (lesson P52)
+	}
 	listing, err := s.orders.List(ctx, actor(ctx), fromList(req))
 	if err != nil {
 		return nil, err

@@ -835,7 +835,7 @@ type Order struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Our id, decimal.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// Version of the fields people own: a sync never makes an agent's save stale.
+	// Version of the status and of the fields people own: what a sync changes of the shop's own fields, or flags, never makes an agent's save stale; a status that moved does.
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Store (UUID).
 	StoreId string `protobuf:"bytes,3,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`

@@ -181,6 +181,8 @@ const (
 	RejectReason_TEXT_INVALID RejectReason_Value = 7
 	// The observation time is missing.
 	RejectReason_OBSERVED_AT_INVALID RejectReason_Value = 8
+	// The meaning is none that this version knows.
+	RejectReason_MEANING_INVALID RejectReason_Value = 9
 )
 
 // Enum value maps for RejectReason_Value.
@@ -195,6 +197,7 @@ var (
 		6: "ITEM_INVALID",
 		7: "TEXT_INVALID",
 		8: "OBSERVED_AT_INVALID",
+		9: "MEANING_INVALID",
 	}
 	RejectReason_Value_value = map[string]int32{
 		"VALUE_UNSPECIFIED":   0,
@@ -206,6 +209,7 @@ var (
 		"ITEM_INVALID":        6,
 		"TEXT_INVALID":        7,
 		"OBSERVED_AT_INVALID": 8,
+		"MEANING_INVALID":     9,
 	}
 )
 
@@ -268,6 +272,8 @@ const (
 	ErrorReason_DATE_INVALID ErrorReason_Value = 12
 	// INVALID_ARGUMENT: no wilaya has this code.
 	ErrorReason_WILAYA_UNKNOWN ErrorReason_Value = 13
+	// ABORTED: other streams stored orders of this batch first, again and again; send it again.
+	ErrorReason_INGEST_OVERTAKEN ErrorReason_Value = 14
 )
 
 // Enum value maps for ErrorReason_Value.
@@ -287,6 +293,7 @@ var (
 		11: "PHONE_INVALID",
 		12: "DATE_INVALID",
 		13: "WILAYA_UNKNOWN",
+		14: "INGEST_OVERTAKEN",
 	}
 	ErrorReason_Value_value = map[string]int32{
 		"VALUE_UNSPECIFIED":      0,
@@ -303,6 +310,7 @@ var (
 		"PHONE_INVALID":          11,
 		"DATE_INVALID":           12,
 		"WILAYA_UNKNOWN":         13,
+		"INGEST_OVERTAKEN":       14,
 	}
 )
 
@@ -1315,9 +1323,9 @@ type ListOrdersResponse struct {
 	Orders []*Order `protobuf:"bytes,1,rep,name=orders,proto3" json:"orders,omitempty"`
 	// Empty on the last page.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
-	// Rows of the whole list when asked for; 10,001 means more than 10,000.
+	// Rows of the whole list when asked for; 10,001 means more than 10,000. Where `refine` is set the list itself ends after 2,000 rows.
 	TotalSize *int32 `protobuf:"varint,3,opt,name=total_size,json=totalSize,proto3,oneof" json:"total_size,omitempty"`
-	// A name search met more than 2,000 candidates and was cut: ask for a longer name.
+	// A name search met more than 2,000 candidates and was cut, to 2,000 of them in no promised order: ask for a longer name.
 	Refine        bool `protobuf:"varint,4,opt,name=refine,proto3" json:"refine,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1384,7 +1392,7 @@ func (x *ListOrdersResponse) GetRefine() bool {
 // A manual order.
 type CreateOrderRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Store it belongs to (UUID).
+	// Store it belongs to (UUID). Ecosync owns the stores: that it exists is the client's word.
 	StoreId string `protobuf:"bytes,1,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
 	// Customer's name.
 	CustomerName string `protobuf:"bytes,2,opt,name=customer_name,json=customerName,proto3" json:"customer_name,omitempty"`
@@ -2881,8 +2889,8 @@ const file_libertaphonix_orders_v1_orders_proto_rawDesc = "" +
 	"\tUNCHANGED\x10\x03\x12\t\n" +
 	"\x05STALE\x10\x04\x12\v\n" +
 	"\aDELETED\x10\x05\x12\f\n" +
-	"\bREJECTED\x10\x06\"\xd4\x01\n" +
-	"\fRejectReason\"\xc3\x01\n" +
+	"\bREJECTED\x10\x06\"\xe9\x01\n" +
+	"\fRejectReason\"\xd8\x01\n" +
 	"\x05Value\x12\x15\n" +
 	"\x11VALUE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11IDENTITY_MISMATCH\x10\x01\x12\x0e\n" +
@@ -2893,7 +2901,8 @@ const file_libertaphonix_orders_v1_orders_proto_rawDesc = "" +
 	"\rMONEY_INVALID\x10\x05\x12\x10\n" +
 	"\fITEM_INVALID\x10\x06\x12\x10\n" +
 	"\fTEXT_INVALID\x10\a\x12\x17\n" +
-	"\x13OBSERVED_AT_INVALID\x10\b\";\n" +
+	"\x13OBSERVED_AT_INVALID\x10\b\x12\x13\n" +
+	"\x0fMEANING_INVALID\x10\t\";\n" +
 	"\x14DescribeStoreRequest\x12#\n" +
 	"\bstore_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\astoreId\"u\n" +
 	"\x15DescribeStoreResponse\x12\x1f\n" +
@@ -3052,8 +3061,8 @@ const file_libertaphonix_orders_v1_orders_proto_rawDesc = "" +
 	"\aremoved\x18\x01 \x03(\v2%.libertaphonix.orders.v1.CleanupCountR\aremoved\"8\n" +
 	"\fCleanupCount\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
-	"\x05count\x18\x02 \x01(\x05R\x05count\"\xc2\x02\n" +
-	"\vErrorReason\"\xb2\x02\n" +
+	"\x05count\x18\x02 \x01(\x05R\x05count\"\xd8\x02\n" +
+	"\vErrorReason\"\xc8\x02\n" +
 	"\x05Value\x12\x15\n" +
 	"\x11VALUE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fORDER_NOT_FOUND\x10\x01\x12\x1a\n" +
@@ -3070,7 +3079,8 @@ const file_libertaphonix_orders_v1_orders_proto_rawDesc = "" +
 	"\x12\x11\n" +
 	"\rPHONE_INVALID\x10\v\x12\x10\n" +
 	"\fDATE_INVALID\x10\f\x12\x12\n" +
-	"\x0eWILAYA_UNKNOWN\x10\r2\x8c\x0f\n" +
+	"\x0eWILAYA_UNKNOWN\x10\r\x12\x14\n" +
+	"\x10INGEST_OVERTAKEN\x10\x0e2\x8c\x0f\n" +
 	"\rOrdersService\x12w\n" +
 	"\fIngestOrders\x12,.libertaphonix.orders.v1.IngestOrdersRequest\x1a-.libertaphonix.orders.v1.IngestOrdersResponse\"\n" +
 	"\x92\xc2\x18\x03\"\x01\x03\x90\x02\x02\x12z\n" +

@@ -43,7 +43,7 @@ const (
 // OrdersService owns orders, items, customers, calls, notes, status history and wilayas.
 // An AGENT_SUIVI sees and changes only own orders: anybody else's is ORDER_NOT_FOUND.
 type OrdersServiceClient interface {
-	// IngestOrders writes what a shop said. Only the envelope is validated here; each row is judged and answered alone, so one bad row never holds up the others. Repeating a call changes nothing. Reasons: none of its own.
+	// IngestOrders writes what a shop said. Only the envelope is validated here; each row is judged and answered alone, so one bad row never holds up the others. Repeating a call changes nothing. Reason: INGEST_OVERTAKEN.
 	IngestOrders(ctx context.Context, in *IngestOrdersRequest, opts ...grpc.CallOption) (*IngestOrdersResponse, error)
 	// DescribeStore tells what is known of a store's orders, for checks before a store is changed or deleted.
 	DescribeStore(ctx context.Context, in *DescribeStoreRequest, opts ...grpc.CallOption) (*DescribeStoreResponse, error)
@@ -65,7 +65,7 @@ type OrdersServiceClient interface {
 	ListHistory(ctx context.Context, in *ListHistoryRequest, opts ...grpc.CallOption) (*ListHistoryResponse, error)
 	// ListWilayas lists the provinces of the table in force, with names and delivery days.
 	ListWilayas(ctx context.Context, in *ListWilayasRequest, opts ...grpc.CallOption) (*ListWilayasResponse, error)
-	// ListAuditEvents lists changes to orders made by managers and admins, newest first.
+	// ListAuditEvents lists changes to orders made by managers and admins, newest first. Reasons: PAGE_TOKEN_INVALID, DATE_INVALID.
 	ListAuditEvents(ctx context.Context, in *ListAuditEventsRequest, opts ...grpc.CallOption) (*ListAuditEventsResponse, error)
 	// Cleanup removes remembered request ids past their day and vacuums the busy tables. Business facts stay. May be repeated.
 	Cleanup(ctx context.Context, in *CleanupRequest, opts ...grpc.CallOption) (*CleanupResponse, error)
@@ -216,7 +216,7 @@ func (c *ordersServiceClient) Cleanup(ctx context.Context, in *CleanupRequest, o
 // OrdersService owns orders, items, customers, calls, notes, status history and wilayas.
 // An AGENT_SUIVI sees and changes only own orders: anybody else's is ORDER_NOT_FOUND.
 type OrdersServiceServer interface {
-	// IngestOrders writes what a shop said. Only the envelope is validated here; each row is judged and answered alone, so one bad row never holds up the others. Repeating a call changes nothing. Reasons: none of its own.
+	// IngestOrders writes what a shop said. Only the envelope is validated here; each row is judged and answered alone, so one bad row never holds up the others. Repeating a call changes nothing. Reason: INGEST_OVERTAKEN.
 	IngestOrders(context.Context, *IngestOrdersRequest) (*IngestOrdersResponse, error)
 	// DescribeStore tells what is known of a store's orders, for checks before a store is changed or deleted.
 	DescribeStore(context.Context, *DescribeStoreRequest) (*DescribeStoreResponse, error)
@@ -238,7 +238,7 @@ type OrdersServiceServer interface {
 	ListHistory(context.Context, *ListHistoryRequest) (*ListHistoryResponse, error)
 	// ListWilayas lists the provinces of the table in force, with names and delivery days.
 	ListWilayas(context.Context, *ListWilayasRequest) (*ListWilayasResponse, error)
-	// ListAuditEvents lists changes to orders made by managers and admins, newest first.
+	// ListAuditEvents lists changes to orders made by managers and admins, newest first. Reasons: PAGE_TOKEN_INVALID, DATE_INVALID.
 	ListAuditEvents(context.Context, *ListAuditEventsRequest) (*ListAuditEventsResponse, error)
 	// Cleanup removes remembered request ids past their day and vacuums the busy tables. Business facts stay. May be repeated.
 	Cleanup(context.Context, *CleanupRequest) (*CleanupResponse, error)

@@ -168,7 +168,7 @@ CREATE TABLE orders.sales_order (
 
   -- What the shop says.
   upstream_state      text        NOT NULL DEFAULT '',   -- as written, French
-  upstream_state_key  text        NOT NULL DEFAULT '',   -- folded: no accents, no case; what the state map is asked with
+  upstream_state_key  text        NOT NULL DEFAULT '',   -- folded: no accents, no case; tells one state from another. The map is asked with the words as written
   meaning             text        NOT NULL DEFAULT 'NONE',
   meaning_at          timestamptz NOT NULL DEFAULT now(),-- when the shop was first seen to say so
   state_map_version   integer     NOT NULL DEFAULT 0,
