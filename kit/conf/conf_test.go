@@ -101,6 +101,22 @@ func TestEveryFaultIsToldAtOnceWithItsRemedy(t *testing.T) {
 	}
 }
 
+func TestTLSFilesAreReadBeforeAnythingStarts(t *testing.T) {
+	broken := filepath.Join(t.TempDir(), "broken.pem")
+	if err := os.WriteFile(broken, []byte("no PEM"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for want, environ := range map[string][]string{
+		"TLS_CA_FILE: is set without a certificate": {"TLS_CA_FILE=" + broken},
+		"holds no certificate in PEM":               {"TLS_CA_FILE=" + broken},
+		"TLS_CERT_FILE and TLS_KEY_FILE: ":          {"TLS_CERT_FILE=" + broken, "TLS_KEY_FILE=" + broken},
+	} {
+		if got := faultsOf(append(environ, "DATABASE_URL=postgres://x@127.0.0.1/x")...); !strings.Contains(got, want) {
+			t.Errorf("%v: the faults should say %q:\n%s", environ, want, got)
+		}
+	}
+}
+
 func TestAnEmptyVariableCountsAsUnset(t *testing.T) {
 	cfg, _ := load(t, database, "BATCH=", "BUSINESS_TIMEZONE=", "APP_ENV= ")
 	if cfg.Batch != 25 || cfg.BusinessTimezone.String() != "Africa/Algiers" || cfg.AppEnv != conf.Development {

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"os"
 	"time"
+
+	"github.com/libertaphonix/libertaphonix/kit/internal/tlsfile"
 )
 
 // AppEnv says how strict a process is: production requires what development makes
@@ -54,7 +56,18 @@ const serviceKeyBytes = 32
 func (p Process) Production() bool { return p.AppEnv == Production }
 
 func (p *Process) finish() ([]Warning, []error) {
-	var faults []error
+	faults := p.tlsFaults()
+	if p.GRPCAddr != "" {
+		faults = append(faults, addressFaults("GRPC_ADDR", p.GRPCAddr)...)
+	}
+	if p.AdminAddr != "" {
+		faults = append(faults, addressFaults("ADMIN_ADDR", p.AdminAddr)...)
+	}
+	return nil, append(faults, p.Peers.faults()...)
+}
+
+// tlsFaults also reads the files: a broken one is found by --check and told together with everything else.
+func (p *Process) tlsFaults() (faults []error) {
 	if (p.TLSCertFile == "") != (p.TLSKeyFile == "") {
 		faults = append(faults, Fault{"TLS_CERT_FILE", "and TLS_KEY_FILE belong together", "set both or neither"})
 	}
@@ -70,17 +83,20 @@ func (p *Process) finish() ([]Warning, []error) {
 			faults = append(faults, Fault{f.name, fmt.Sprintf("%q is not a readable file", f.path), "name a PEM file or unset it"})
 		}
 	}
-	if p.GRPCAddr != "" {
-		faults = append(faults, addressFaults("GRPC_ADDR", p.GRPCAddr)...)
+	if len(faults) > 0 {
+		return faults
 	}
-	if p.AdminAddr != "" {
-		faults = append(faults, addressFaults("ADMIN_ADDR", p.AdminAddr)...)
+	if _, err := tlsfile.Client(tlsfile.Files{Cert: p.TLSCertFile, Key: p.TLSKeyFile, CA: p.TLSCAFile}); err != nil {
+		faults = append(faults, err)
 	}
-	return nil, append(faults, p.Peers.faults()...)
+	return faults
 }
 
 func (s *Service) finish() ([]Warning, []error) {
 	var faults []error
+	if s.TLSCAFile != "" && s.TLSCertFile == "" {
+		faults = append(faults, Fault{"TLS_CA_FILE", "is set without a certificate, so this service would listen in plaintext and believe anybody", "set TLS_CERT_FILE and TLS_KEY_FILE too, or unset it"})
+	}
 	warnings, databaseFaults := s.finishDatabase()
 	faults = append(faults, databaseFaults...)
 	if s.DBMaxConns < 0 {
