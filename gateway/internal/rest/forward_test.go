@@ -24,7 +24,7 @@ func ownKeys(md metadata.MD) (keys []string) {
 	return keys
 }
 
-func TestOnlyFourThingsOfARequestReachAService(t *testing.T) {
+func TestOnlyFiveThingsOfARequestReachAService(t *testing.T) {
 	s := newSuite(t)
 	r := httptest.NewRequest(http.MethodGet, "/api/v1/orders/12", nil)
 	r.RemoteAddr = "203.0.113.9:5555"
@@ -32,6 +32,7 @@ func TestOnlyFourThingsOfARequestReachAService(t *testing.T) {
 		{"Authorization", "Bearer token"},
 		{"Idempotency-Key", "key-1"},
 		{"X-Request-Id", "req-1"},
+		{"User-Agent", "curl/8"},
 		{"Grpc-Metadata-Role", "ADMIN"},
 		{"Grpc-Metadata-Authorization", "Bearer other"},
 		{"Grpc-Metadata-X-Client-Address", "1.1.1.1"},
@@ -49,14 +50,30 @@ func TestOnlyFourThingsOfARequestReachAService(t *testing.T) {
 	}
 	answered(t, s.do(r), http.StatusOK)
 	_, md := s.orders.last()
-	if got, want := ownKeys(md), []string{"authorization", "idempotency-key", "x-client-address", "x-request-id"}; !slices.Equal(got, want) {
+	if got, want := ownKeys(md), []string{"authorization", "idempotency-key", "x-client-address", "x-client-agent", "x-request-id"}; !slices.Equal(got, want) {
 		t.Errorf("metadata keys %q, want %q", got, want)
 	}
 	for key, want := range map[string]string{
 		"authorization": "Bearer token", "idempotency-key": "key-1", "x-request-id": "req-1", "x-client-address": "203.0.113.9",
+		"x-client-agent": "curl/8",
 	} {
 		if got := md.Get(key); len(got) != 1 || got[0] != want {
 			t.Errorf("%s is %q, want %q", key, got, want)
+		}
+	}
+}
+
+func TestAServiceLearnsTheClientsProgramAndNotTheGateways(t *testing.T) {
+	s := newSuite(t)
+	for given, want := range map[string][]string{
+		"Mozilla/5.0 (Android 15)": {"Mozilla/5.0 (Android 15)"},
+		strings.Repeat("x", 300):   {strings.Repeat("x", 256)},
+		"caf\u00e9\x00 1.0":        {"caf 1.0"},
+		"":                         nil,
+	} {
+		answered(t, s.call(t, http.MethodGet, "/api/v1/orders/12", "", "User-Agent", given, "X-Client-Agent", "forged"), http.StatusOK)
+		if _, md := s.orders.last(); !slices.Equal(md.Get("x-client-agent"), want) {
+			t.Errorf("%q reached the service as %q, want %q", given, md.Get("x-client-agent"), want)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -193,10 +194,33 @@ func forwardHeader(name string) (string, bool) { return "idempotency-key", name 
 
 func forwardNothing(string) (string, bool) { return "", false }
 
+const (
+	// agentMetadata is how the name of the client's program reaches identity, for its list of sessions: "user-agent"
+	// itself is gRPC's, and names the gateway.
+	agentMetadata = "x-client-agent"
+
+	// maxAgent is enough to tell a telephone from a computer.
+	maxAgent = 256
+)
+
+// clientAgent is the User-Agent as far as it is printable ASCII, which metadata can carry, and no longer than shown.
+func clientAgent(r *http.Request) string {
+	agent := strings.Map(func(c rune) rune {
+		if c < ' ' || c > '~' {
+			return -1
+		}
+		return c
+	}, r.UserAgent())
+	return strings.TrimSpace(agent[:min(len(agent), maxAgent)])
+}
+
 // callMetadata is what the gateway itself tells a service about a request.
 func callMetadata(ctx context.Context, _ *http.Request) metadata.MD {
 	v := visitOf(ctx)
 	md := metadata.Pairs("x-request-id", v.requestID, "x-client-address", clientAddress(v))
+	if v.agent != "" {
+		md.Set(agentMetadata, v.agent)
+	}
 	if v.cookie != "" {
 		md.Set(cookieMetadata, v.cookie)
 	}

@@ -25,7 +25,7 @@ func (h *handler) beginVisit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		v := &visit{
 			started: h.now(), method: r.Method, route: unrouted,
-			requestID: requestID(r), address: h.proxies.client(r), cookie: readCookie(r),
+			requestID: requestID(r), address: h.proxies.client(r), cookie: readCookie(r), agent: clientAgent(r),
 		}
 		w.Header().Set("X-Request-Id", v.requestID)
 		ctx := obs.WithRequestID(withVisit(r.Context(), v), v.requestID)

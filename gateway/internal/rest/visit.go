@@ -15,6 +15,7 @@ type visit struct {
 	method    string     // as sent, also when HEAD is routed as GET
 	address   netip.Addr // of the client, behind the proxies we trust
 	cookie    string     // refresh token that came as a cookie
+	agent     string     // User-Agent, cut down to what may be passed on
 
 	route        string     // the pattern that matched: the only form in which a path is ever logged
 	user         string     // id of the verified user; empty when anonymous
