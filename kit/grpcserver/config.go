@@ -20,6 +20,10 @@ const (
 	// maxHeaderBytes bounds the metadata of a call: a token of 4 KiB and the rest.
 	maxHeaderBytes = 16 << 10
 
+	// maxStreams bounds the calls under way on one connection. The gateway has one connection to each replica and carries
+	// a few dozen at a time; without a bound one caller could hold as many goroutines as it likes.
+	maxStreams = 500
+
 	// Keepalive is shorter than any lease, so a frozen caller loses its streams before it loses its lease (DESIGN 2).
 	keepaliveTime    = 10 * time.Second
 	keepaliveTimeout = 5 * time.Second

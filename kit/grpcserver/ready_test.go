@@ -7,7 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc/codes"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
 
 	"github.com/libertaphonix/libertaphonix/kit/grpcserver"
 	"github.com/libertaphonix/libertaphonix/kit/internal/testservice"
@@ -56,5 +58,26 @@ func TestAServiceThatIsNeverReadyStopsAtOnce(t *testing.T) {
 	begun := time.Now()
 	if err := d.group.Stop(); err != nil || time.Since(begun) > 2*time.Second {
 		t.Errorf("the stop took %v and says %v", time.Since(begun), err)
+	}
+}
+
+func TestOneConnectionCannotHoldAnyNumberOfStreams(t *testing.T) {
+	t.Parallel()
+	d := open(t, testservice.Handlers{})
+	awaitHealth(t, d.conn, healthpb.HealthCheckResponse_SERVING)
+	client := healthpb.NewHealthClient(d.conn)
+	for range 500 {
+		watch, err := client.Watch(t.Context(), &healthpb.HealthCheckRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := watch.Recv(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := client.Check(ctx, &healthpb.HealthCheckRequest{}); status.Code(err) != codes.DeadlineExceeded {
+		t.Errorf("one more call on the same connection: %v, want it to wait", err)
 	}
 }
