@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -119,13 +118,13 @@ func fromUpdateStore(req *ecosyncv1.UpdateStoreRequest) (store.Change, error) {
 // bound to. The token is left out of the hash: a plain hash of it, kept for a
 // day, would be the one place where it could be tried fast.
 func creation(ctx context.Context, req *ecosyncv1.CreateStoreRequest) (store.Request, error) {
-	r := store.Request{Action: "CreateStore", ID: req.GetRequestId()}
-	if values := metadata.ValueFromIncomingContext(ctx, "idempotency-key"); r.ID == "" && len(values) == 1 {
-		r.ID = values[0]
+	key, err := idempotency.KeyFrom(ctx, req.GetRequestId())
+	r := store.Request{Action: "CreateStore", ID: key}
+	if err != nil {
+		return r, err
 	}
 	bound := proto.CloneOf(req)
 	bound.ApiToken, bound.RequestId = "", ""
-	var err error
 	r.Hash, err = idempotency.Hash(bound)
 	return r, err
 }

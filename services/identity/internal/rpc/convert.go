@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/libertaphonix/libertaphonix/kit/auth"
+	"github.com/libertaphonix/libertaphonix/kit/idempotency"
 	accessv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/access/v1"
 	identityv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/identity/v1"
 	"github.com/libertaphonix/libertaphonix/services/identity/internal/account"
@@ -99,12 +100,9 @@ func shown(ctx context.Context, given string) account.RefreshToken {
 // once reads the request id, from the request or the header, and what it is bound to. The password is left out of the hash: a
 // plain hash of it, kept for a day, would be the one place where it can be guessed fast.
 func once(ctx context.Context, req *identityv1.CreateUserRequest) (account.Once, error) {
-	key := req.GetRequestId()
-	if key == "" {
-		var err error
-		if key, err = headerKey(ctx); err != nil || key == "" {
-			return account.Once{}, err
-		}
+	key, err := idempotency.KeyFrom(ctx, req.GetRequestId())
+	if err != nil || key == "" {
+		return account.Once{}, err
 	}
 	bound := proto.CloneOf(req)
 	bound.Password, bound.RequestId = "", ""
@@ -113,26 +111,6 @@ func once(ctx context.Context, req *identityv1.CreateUserRequest) (account.Once,
 		return account.Once{}, fmt.Errorf("hash the request: %w", err)
 	}
 	return account.Once{Key: key, Request: sha256.Sum256(raw)}, nil
-}
-
-// maxKey is how long a request id may be; the contract says the same of the field.
-const maxKey = 64
-
-var errKey = fmt.Errorf("the header Idempotency-Key is sent once, with at most %d printable characters", maxKey)
-
-// headerKey reads the request id from the header. What cannot be remembered is refused and not ignored: whoever sends one relies
-// on a repetition changing nothing.
-func headerKey(ctx context.Context) (string, error) {
-	values := metadata.ValueFromIncomingContext(ctx, "idempotency-key")
-	if len(values) == 0 {
-		return "", nil
-	}
-	key := values[0]
-	unprintable := strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' })
-	if len(values) > 1 || len(key) > maxKey || unprintable {
-		return "", errKey
-	}
-	return key, nil
 }
 
 const (

@@ -37,7 +37,6 @@ var Errors = rpcerr.Table{
 	{Err: account.ErrInvalidName, Code: codes.InvalidArgument, Reason: accessv1.ErrorReason_INVALID_REQUEST, Detail: at("name")},
 	{Err: account.ErrInvalidRole, Code: codes.InvalidArgument, Reason: accessv1.ErrorReason_INVALID_REQUEST, Detail: at("role")},
 	{Err: errDay, Code: codes.InvalidArgument, Reason: accessv1.ErrorReason_INVALID_REQUEST, Detail: at("from, to")},
-	{Err: errKey, Code: codes.InvalidArgument, Reason: accessv1.ErrorReason_INVALID_REQUEST, Detail: at("Idempotency-Key")},
 	{Err: idempotency.ErrReused, Code: codes.InvalidArgument, Reason: accessv1.ErrorReason_REQUEST_ID_REUSED, Message: "this request id came before with another body: use a new one", Detail: at("requestId")},
 	{Err: signing.ErrNoKey, Code: codes.Unavailable, Reason: accessv1.ErrorReason_KEYS_UNAVAILABLE, Message: "tokens cannot be signed at the moment; please try again", Detail: retrySoon},
 }
