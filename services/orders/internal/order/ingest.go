@@ -100,7 +100,7 @@ type Known struct {
 
 // Says tells that the row is exactly what is stored, so that nothing need be locked or written.
 func (k *Known) says(r *Row, mapVersion int32) bool {
-	return k.DeletedAt == nil && k.UpstreamDeletedAt == nil && k.Reference == r.Reference &&
+	return k.DeletedAt == nil && !r.bringsBack(k.UpstreamDeletedAt) && k.Reference == r.Reference &&
 		string(k.RawHash) == string(r.Hash()) && k.heard(r, mapVersion) == k.Meaning
 }
 
@@ -113,9 +113,13 @@ func (k *Known) heard(r *Row, mapVersion int32) Meaning {
 	return r.Meaning
 }
 
-// Decision is what one row does to one order.
+// bringsBack tells that the row takes back the mark of an order that was gone from its shop. A page that was asked for before
+// the shop denied the order, and arrives late, does not.
+func (r *Row) bringsBack(gone *time.Time) bool { return gone != nil && r.ObservedAt.After(*gone) }
+
+// Decision is what one row, or a change that concerns the shop's word, does to one order.
 type Decision struct {
-	Row         *Row
+	Row         *Row // nil where no row of a shop caused it
 	Outcome     Outcome
 	OrderID     int64 // 0 when nothing is stored
 	Reason      RejectReason
@@ -209,17 +213,25 @@ func (in *Ingester) create(r *Row) Decision {
 
 func (in *Ingester) update(stored *Order, r *Row) Decision {
 	o := *stored
-	wasReady := stored.ReadyAt != nil
 	meaning := in.known(stored).heard(r, in.StateMapVersion)
 	in.copy(&o, r)
 	o.StateMapVersion = max(stored.StateMapVersion, in.StateMapVersion)
 	o.PlacedAt = r.PlacedAt
-	o.UpstreamDeletedAt = nil // the shop shows it again
+	if r.bringsBack(stored.UpstreamDeletedAt) {
+		o.UpstreamDeletedAt = nil
+	}
 	o.promise(in.Gazetteer, in.Zone)
 	if at := in.happened(r); at.After(o.TouchedAt) {
 		o.TouchedAt = at
 	}
 	o.hear(meaning, in.hearing(r))
+	d := changed(stored, &o, in.Trigger)
+	d.Row = r
+	return d
+}
+
+// changed is the decision to store an order as it has become by the shop's word, with its history row.
+func changed(stored, o *Order, t Trigger) Decision {
 	o.ShopVersion++
 	kind := KindShopFields
 	if o.Status != stored.Status {
@@ -228,12 +240,12 @@ func (in *Ingester) update(stored *Order, r *Row) Decision {
 	if o.Status != stored.Status || o.Disagreement != stored.Disagreement {
 		o.Version++ // what people own has moved: a save that did not see it is a real conflict
 	}
-	before, after := diff(stored, &o)
+	before, after := diff(stored, o)
 	return Decision{
-		Row: r, Outcome: Updated, OrderID: o.ID, Order: &o, ItemsChanged: !equalItems(stored.Items, o.Items),
-		BecameReady: !wasReady && o.ReadyAt != nil && !o.Status.Terminal(),
+		Outcome: Updated, OrderID: o.ID, Order: o, ItemsChanged: !equalItems(stored.Items, o.Items),
+		BecameReady: stored.ReadyAt == nil && o.ReadyAt != nil && !o.Status.Terminal(),
 		Entry: &Entry{
-			OrderID: o.ID, Kind: kind, Source: SourceShop, Trigger: in.Trigger,
+			OrderID: o.ID, Kind: kind, Source: SourceShop, Trigger: t,
 			StatusBefore: stored.Status, StatusAfter: o.Status, Before: before, After: after,
 		},
 	}

@@ -73,6 +73,16 @@ type Intake interface {
 	Describe(ctx context.Context, storeID string, limit, newest int) (count int, known []Known, err error)
 }
 
+// Mirror keeps what a rescan compares a shop with.
+type Mirror interface {
+	// Held reads the ids that a store holds within a span, newest first, and the oldest id of an order that has not ended.
+	Held(ctx context.Context, storeID string, s Span) (Held, error)
+	// Revise locks the orders stored under the upstream ids of a store, asks `judge` about each, and writes what it decided
+	// with its history row, all in one transaction. `judge` may be asked more than once about an order: its last decision
+	// holds. An id that is not stored is left out.
+	Revise(ctx context.Context, storeID string, upstreamIDs []int64, judge func(stored *Order) Decision) ([]Decision, error)
+}
+
 // Atlas keeps the wilayas, in the order of their codes.
 type Atlas interface {
 	Wilayas(ctx context.Context) ([]Wilaya, error)
@@ -97,6 +107,7 @@ type Store interface {
 	Catalogue
 	Journal
 	Intake
+	Mirror
 	Atlas
 	House
 }

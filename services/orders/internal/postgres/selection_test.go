@@ -154,6 +154,8 @@ func TestEveryListReadsAlongAnIndex(t *testing.T) {
 		"orders by id":             {selectByID, []any{batch}},
 		"items by id":              {selectItems, []any{batch}},
 		"a store's newest":         {selectNewest, []any{store(3), 20}},
+		"held in a deep span":      {selectHeld, []any{store(3), 20_000, 40_000, 1000}},
+		"the oldest open order":    {selectOldestOpen, []any{store(3)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			explain(t, pool, statement.sql, statement.args...).mustBeFrugal(t, statement.sql)
