@@ -119,16 +119,20 @@ func (s State) Take(now time.Time, share Share) (after State, wait time.Time) {
 	return s, time.Time{}
 }
 
-// Left is what can still be spent in the tightest window; nothing while the
-// shop asks to wait.
+// Left is what can still be spent in the tightest window, which is the one with
+// the smallest part of its limit left and of equals the longest: four requests
+// left in this second say nothing. Nothing is left while the shop asks to wait.
 func (s State) Left(now time.Time) int64 {
 	s = s.At(now)
 	if !s.BlockedUntil.IsZero() {
 		return 0
 	}
-	left := Limit(0, Live) - s.Windows[0].Spent
-	for i, w := range s.Windows {
-		left = min(left, Limit(i, Live)-w.Spent)
+	left, of := int64(1), int64(1)
+	for i := Windows - 1; i >= 0; i-- {
+		limit := Limit(i, Live)
+		if mine := max(limit-s.Windows[i].Spent, 0); i == Windows-1 || mine*of < left*limit {
+			left, of = mine, limit
+		}
 	}
-	return max(left, 0)
+	return left
 }

@@ -80,6 +80,20 @@ CREATE TABLE ecosync.sync_position (
     CONSTRAINT sync_position_mode CHECK (mode IN ('BY_CHANGE', 'ID_ONLY'))
 );
 
+-- What was spent of a token's four windows (second, minute, hour, day, in this order),
+-- by this clock alone: replicas and connection tests share one row, which is why it hangs
+-- on the token and not on the store. A token is known here by its keyed hash. Counting
+-- is not the truth of anything: a lost row costs a 429.
+CREATE TABLE ecosync.quota (
+    token_fingerprint bytea         NOT NULL,
+    began             timestamptz[] NOT NULL,
+    spent             bigint[]      NOT NULL,
+    background        bigint[]      NOT NULL, -- of spent, by rescans and backfills
+    blocked_until     timestamptz,            -- the shop asked to wait (429)
+    CONSTRAINT quota_pkey PRIMARY KEY (token_fingerprint),
+    CONSTRAINT quota_four_windows CHECK (cardinality(began) = 4 AND cardinality(spent) = 4 AND cardinality(background) = 4)
+);
+
 -- Values of result and failure are those of the contract (ecosync.v1 PassResult,
 -- PassFailure).
 CREATE TABLE ecosync.pass (
