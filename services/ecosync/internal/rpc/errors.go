@@ -24,6 +24,8 @@ var Errors = rpcerr.Table{
 	{Err: store.ErrOtherShop, Code: codes.FailedPrecondition, Reason: ecosyncv1.ErrorReason_OTHER_SHOP},
 	{Match: hasOrders, Code: codes.FailedPrecondition, Reason: ecosyncv1.ErrorReason_STORE_HAS_ORDERS, Detail: orders},
 	{Err: store.ErrStale, Code: codes.Aborted, Reason: ecosyncv1.ErrorReason_ETAG_STALE, Message: "somebody changed the store meanwhile: read it again and repeat"},
+	{Err: store.ErrMapStale, Code: codes.Aborted, Reason: ecosyncv1.ErrorReason_ETAG_STALE, Message: "somebody changed the state map meanwhile: read it again and repeat", Detail: at("version")},
+	{Match: mapInvalid, Code: codes.InvalidArgument, Reason: ecosyncv1.ErrorReason_STATE_MAP_INVALID, Detail: rule},
 	{Err: store.ErrBusy, Code: codes.Aborted, Reason: ecosyncv1.ErrorReason_ETAG_STALE, Message: "a pass over the store is running: pause the store, and repeat when the pass has ended"},
 	{Err: store.ErrZoneInvalid, Code: codes.InvalidArgument, Reason: ecosyncv1.ErrorReason_TIME_ZONE_INVALID, Detail: at("timeZone")},
 	{Err: store.ErrZoneFixed, Code: codes.FailedPrecondition, Reason: ecosyncv1.ErrorReason_TIME_ZONE_FIXED, Detail: at("timeZone")},

@@ -169,15 +169,6 @@ func (s *Server) ResumeStore(ctx context.Context, req *ecosyncv1.ResumeStoreRequ
 	return &ecosyncv1.ResumeStoreResponse{Store: shown}, err
 }
 
-// GetStateMap answers how a store's states are read.
-func (s *Server) GetStateMap(ctx context.Context, req *ecosyncv1.GetStateMapRequest) (*ecosyncv1.GetStateMapResponse, error) {
-	states, unknown, err := s.stores.StateMap(ctx, req.GetStoreId())
-	if err != nil {
-		return nil, err
-	}
-	return toStateMap(states, unknown), nil
-}
-
 // Cleanup removes what is past its retention.
 func (s *Server) Cleanup(ctx context.Context, _ *ecosyncv1.CleanupRequest) (*ecosyncv1.CleanupResponse, error) {
 	removed, err := s.history.Cleanup(ctx, s.retention)

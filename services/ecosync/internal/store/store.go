@@ -127,6 +127,7 @@ var (
 	ErrURLNotAllowed   = errors.New("the host is not on the allow-list")
 	ErrOtherShop       = errors.New("the address and token answer for another shop")
 	ErrStale           = errors.New("the store was changed since it was read")
+	ErrMapStale        = errors.New("the state map was changed since it was read")
 	ErrBusy            = errors.New("a pass over the store is running")
 	ErrZoneInvalid     = errors.New("no time zone of this name")
 	ErrZoneFixed       = errors.New("the times of stored orders were read in the present zone")
