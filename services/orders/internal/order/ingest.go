@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Trigger is what caused a shop to be read.
+// Trigger is what caused a shop to be heard.
 type Trigger string
 
 // The triggers. One judgement serves all of them (lesson P17); they differ in one rule: see [Backfill].
@@ -15,7 +15,8 @@ const (
 	Pass     Trigger = "PASS"
 	Rescan   Trigger = "RESCAN"
 	Webhook  Trigger = "WEBHOOK"
-	Backfill Trigger = "BACKFILL" // a row that it creates already in FOLLOW_UP stays unready
+	Backfill Trigger = "BACKFILL"  // a row that it creates already in FOLLOW_UP stays unready
+	MapEdit  Trigger = "STATE_MAP" // no row was read: a new version of the state map means the stored state otherwise
 )
 
 // Row is one order as a shop showed it once.
@@ -101,16 +102,17 @@ type Known struct {
 // Says tells that the row is exactly what is stored, so that nothing need be locked or written.
 func (k *Known) says(r *Row, mapVersion int32) bool {
 	return k.DeletedAt == nil && !r.bringsBack(k.UpstreamDeletedAt) && k.Reference == r.Reference &&
-		string(k.RawHash) == string(r.Hash()) && k.heard(r, mapVersion) == k.Meaning
+		string(k.RawHash) == string(r.Hash()) && k.means(r, mapVersion)
 }
 
-// heard is the meaning that counts. A pass that started before the store's map was changed still carries the old map: where
-// the shop's state is the one already judged by the newer map, the newer judgement stands.
-func (k *Known) heard(r *Row, mapVersion int32) Meaning {
-	if mapVersion < k.StateMapVersion && Fold(r.UpstreamState) == k.UpstreamStateKey {
-		return k.Meaning
-	}
-	return r.Meaning
+// judged tells that the state which the row shows is the one that was already judged by a newer map than the row carries:
+// the newer judgement stands.
+func (k *Known) judged(r *Row, mapVersion int32) bool {
+	return mapVersion < k.StateMapVersion && Fold(r.UpstreamState) == k.UpstreamStateKey
+}
+
+func (k *Known) means(r *Row, mapVersion int32) bool {
+	return r.Meaning == k.Meaning || k.judged(r, mapVersion)
 }
 
 // bringsBack tells that the row takes back the mark of an order that was gone from its shop. A page that was asked for before
@@ -166,10 +168,10 @@ type Ingester struct {
 }
 
 // Judge decides what a row does to the order stored under its identity, nil when there is none. The row has passed
-// [Row.Check].
-func (in *Ingester) Judge(stored *Order, r *Row) Decision {
+// [Row.Check]. The newest map that is known of the store corrects what rows say that were judged by an older one.
+func (in *Ingester) Judge(stored *Order, r *Row, newest StateMap) Decision {
 	if stored == nil {
-		return in.create(r)
+		return in.create(r, newest)
 	}
 	d := Decision{Row: r, OrderID: stored.ID}
 	switch {
@@ -184,7 +186,7 @@ func (in *Ingester) Judge(stored *Order, r *Row) Decision {
 	case r.stale(stored):
 		d.Outcome = Stale
 	default:
-		return in.update(stored, r)
+		return in.update(stored, r, newest)
 	}
 	return d
 }
@@ -197,13 +199,14 @@ func (in *Ingester) known(o *Order) *Known {
 	}
 }
 
-func (in *Ingester) create(r *Row) Decision {
+func (in *Ingester) create(r *Row, newest StateMap) Decision {
 	o := &Order{Identity: Identity{Origin: FromShop, StoreID: in.StoreID, UpstreamID: r.UpstreamID, Reference: r.Reference}}
 	o.PlacedAt = r.PlacedAt
 	in.copy(o, r)
-	o.StateMapVersion = in.StateMapVersion
-	o.TouchedAt = in.happened(r) // an old order is as old as the shop says, not as new as its import (lesson P19)
-	o.hear(r.Meaning, in.hearing(r))
+	meaning, version := newest.hears(r, in.StateMapVersion)
+	o.StateMapVersion = version
+	o.TouchedAt = r.happened() // an old order is as old as the shop says, not as new as its import (lesson P19)
+	o.hear(meaning, in.hearing(r.happened()))
 	after := o.snapshotJSON()
 	return Decision{
 		Row: r, Outcome: Created, Order: o, ItemsChanged: len(o.Items) > 0, BecameReady: o.Assignable(),
@@ -211,20 +214,23 @@ func (in *Ingester) create(r *Row) Decision {
 	}
 }
 
-func (in *Ingester) update(stored *Order, r *Row) Decision {
+func (in *Ingester) update(stored *Order, r *Row, newest StateMap) Decision {
 	o := *stored
-	meaning := in.known(stored).heard(r, in.StateMapVersion)
+	meaning, version := newest.hears(r, in.StateMapVersion)
+	if in.known(stored).judged(r, version) {
+		meaning, version = stored.Meaning, stored.StateMapVersion
+	}
 	in.copy(&o, r)
-	o.StateMapVersion = max(stored.StateMapVersion, in.StateMapVersion)
+	o.StateMapVersion = version
 	o.PlacedAt = r.PlacedAt
 	if r.bringsBack(stored.UpstreamDeletedAt) {
 		o.UpstreamDeletedAt = nil
 	}
 	o.promise(in.Gazetteer, in.Zone)
-	if at := in.happened(r); at.After(o.TouchedAt) {
+	if at := r.happened(); at.After(o.TouchedAt) {
 		o.TouchedAt = at
 	}
-	o.hear(meaning, in.hearing(r))
+	o.hear(meaning, in.hearing(r.happened()))
 	d := changed(stored, &o, in.Trigger)
 	d.Row = r
 	return d
@@ -269,16 +275,16 @@ func (in *Ingester) copy(o *Order, r *Row) {
 	o.Amounts, o.Items = r.Amounts, r.Items
 }
 
-func (in *Ingester) hearing(r *Row) Hearing {
+func (in *Ingester) hearing(at time.Time) Hearing {
 	return Hearing{
-		At: in.happened(r), Now: in.Now, ByBackfill: in.Trigger == Backfill, CourierKnows: in.CourierKnows,
+		At: at, Now: in.Now, ByBackfill: in.Trigger == Backfill, CourierKnows: in.CourierKnows,
 		Gazetteer: in.Gazetteer, Zone: in.Zone,
 	}
 }
 
 // happened is when the row came to be as it is, by the shop's change time; a shop's clock that runs ahead is not believed
 // beyond the moment the row was seen.
-func (in *Ingester) happened(r *Row) time.Time {
+func (r *Row) happened() time.Time {
 	if r.UpdatedAt.IsZero() || r.UpdatedAt.After(r.ObservedAt) {
 		return r.ObservedAt
 	}

@@ -66,9 +66,10 @@ type Intake interface {
 	// Known reads, without a lock, what is stored under the upstream ids of a store, and whether a courier carries the store.
 	Known(ctx context.Context, storeID string, upstreamIDs []int64) (known map[int64]Known, courierKnows bool, err error)
 	// Ingest locks the stored orders of the rows, asks `judge` about each (nil: not stored), and writes what it decided, all
-	// in one transaction. `judge` may be asked more than once about a row: its last decision holds. Decisions come in the
-	// order of the rows, which must name each upstream id once.
-	Ingest(ctx context.Context, storeID string, rows []*Row, judge func(stored *Order, r *Row) Decision) ([]Decision, error)
+	// in one transaction, beginning with the newest map that is known of the store, without meanings where the batch carries
+	// none older. `judge` may be asked more than once about a row: its last decision holds. Decisions come in the order of the
+	// rows, which must name each upstream id once.
+	Ingest(ctx context.Context, b Batch, judge func(stored *Order, r *Row, newest StateMap) Decision) ([]Decision, error)
 	// Describe counts a store's orders, not beyond limit, and reads the newest of them by the shop's id.
 	Describe(ctx context.Context, storeID string, limit, newest int) (count int, known []Known, err error)
 }
@@ -108,6 +109,7 @@ type Store interface {
 	Journal
 	Intake
 	Mirror
+	Maps
 	Atlas
 	House
 }

@@ -70,20 +70,20 @@ const (
 // Ingest writes what `judge` decides about each row.
 //
 // Two streams over the same customers and orders cannot deadlock, because every transaction takes its locks in one order:
-// stored orders by id, then customers by telephone, then new orders by the order of the rows (sorted by telephone and id),
+// the store's map (shared between ingests), stored orders by id, then customers by telephone, then new orders by the order of the rows (sorted by telephone and id),
 // and nothing after that. Should PostgreSQL find a deadlock all the same (a person's save, a claim), the transaction runs again.
-func (s *Store) Ingest(ctx context.Context, storeID string, rows []*order.Row, judge func(*order.Order, *order.Row) order.Decision) ([]order.Decision, error) {
+func (s *Store) Ingest(ctx context.Context, b order.Batch, judge judgement) ([]order.Decision, error) {
 	for attempt := 1; ; attempt++ {
 		var decisions []order.Decision
 		err := pg.InTx(ctx, s.pool, func(tx pgx.Tx) (err error) {
-			decisions, err = ingest(ctx, tx, storeID, rows, judge)
+			decisions, err = ingest(ctx, tx, b, judge)
 			return err
 		})
 		if err == nil {
 			return decisions, nil
 		}
 		if !errors.Is(err, errOvertaken) || attempt == ingestAttempts {
-			return nil, fmt.Errorf("ingest %d rows: %w", len(rows), err)
+			return nil, fmt.Errorf("ingest %d rows: %w", len(b.Rows), err)
 		}
 		select {
 		case <-time.After(time.Duration(attempt) * rand.N(overtakenPause)):
@@ -93,12 +93,20 @@ func (s *Store) Ingest(ctx context.Context, storeID string, rows []*order.Row, j
 	}
 }
 
-func ingest(ctx context.Context, tx pgx.Tx, storeID string, rows []*order.Row, judge func(*order.Order, *order.Row) order.Decision) ([]order.Decision, error) {
+// judgement is [order.Ingester.Judge].
+type judgement = func(stored *order.Order, r *order.Row, newest order.StateMap) order.Decision
+
+func ingest(ctx context.Context, tx pgx.Tx, b order.Batch, judge judgement) ([]order.Decision, error) {
+	rows := b.Rows
 	upstream := make([]int64, len(rows))
 	for n, row := range rows {
 		upstream[n] = row.UpstreamID
 	}
-	locked, err := lockStored(ctx, tx, storeID, upstream)
+	newest, err := holdMap(ctx, tx, b.StoreID, b.StateMapVersion)
+	if err != nil {
+		return nil, err
+	}
+	locked, err := lockStored(ctx, tx, b.StoreID, upstream)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +117,7 @@ func ingest(ctx context.Context, tx pgx.Tx, storeID string, rows []*order.Row, j
 	decisions := make([]order.Decision, len(rows))
 	var news []*order.Decision
 	for n, row := range rows {
-		decisions[n] = judge(stored[row.UpstreamID], row)
+		decisions[n] = judge(stored[row.UpstreamID], row, newest)
 		if decisions[n].Outcome == order.Created {
 			news = append(news, &decisions[n])
 		}
