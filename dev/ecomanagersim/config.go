@@ -17,6 +17,7 @@ type Config struct {
 	History time.Duration // how far back the first orders go; 0 = 45 days
 	Dirt    Dirt
 	Engine  EngineSettings
+	Quota   Quota // off unless asked for
 
 	// StatePath is a journal file: with it the world outlives the process, kill -9 included. An existing journal wins over the
 	// generation from the seed. Empty = the world lives in memory only.
@@ -49,7 +50,7 @@ type EngineSettings struct {
 
 // Demo answers the configuration of the demo stores: five shops on two tenants with overlapping ids.
 func Demo(seed uint64, ordersPerShop int) Config {
-	cfg := Config{Seed: seed, Dirt: LightDirt(), Engine: EngineSettings{Running: true, Speed: 60}}
+	cfg := Config{Seed: seed, Dirt: LightDirt(), Engine: EngineSettings{Running: true, Speed: 60}, Quota: Quota{On: true}}
 	at := map[string]int{}
 	for _, s := range demo.Shops() {
 		i, known := at[s.Tenant]

@@ -15,6 +15,7 @@ var (
 	ErrUnknownTenant = errors.New("there is no such tenant")
 	ErrUnknownShop   = errors.New("the tenant has no such shop")
 	ErrUnknownOrder  = errors.New("the tenant has no such order")
+	ErrUnknownFault  = errors.New("there is no such fault")
 	ErrInvalid       = errors.New("the request cannot be carried out")
 )
 
