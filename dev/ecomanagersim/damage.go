@@ -144,11 +144,7 @@ type row struct {
 // MarshalJSON writes the order, or a thing with an order's number and nothing else that fits.
 func (o row) MarshalJSON() ([]byte, error) {
 	if !o.broken {
-		var b bytes.Buffer
-		e := json.NewEncoder(&b)
-		e.SetEscapeHTML(false)
-		err := e.Encode(o.wireOrder)
-		return b.Bytes(), err
+		return plainJSON(o.wireOrder)
 	}
 	return json.Marshal(struct {
 		ID        int64            `json:"id"`
@@ -157,6 +153,15 @@ func (o row) MarshalJSON() ([]byte, error) {
 		Total     []string         `json:"total"`
 		UpdatedAt optional[string] `json:"updated_at"`
 	}{o.ID, map[string]bool{"broken": true}, "none", []string{"much"}, o.UpdatedAt})
+}
+
+// plainJSON encodes as the vendor does, without escaping what only HTML minds.
+func plainJSON[T any](v T) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return bytes.TrimRight(b.Bytes(), "\n"), err
 }
 
 // breaks tells whether a row is to be shown broken: the one the fault names, or the first.

@@ -63,6 +63,10 @@ func (s *Server) serveRoute(w http.ResponseWriter, r *http.Request, c *call) {
 		s.listOrders(w, r, c)
 	case one:
 		s.oneOrder(w, c, id)
+	case c.path == "/products":
+		s.listProducts(w, r, c)
+	case targetOf(c.path) == Webhooks:
+		s.serveHooks(w, r, c)
 	default:
 		complain(w, http.StatusNotFound, fmt.Sprintf("The route %s could not be found.", strings.TrimPrefix(apiRoot+c.path, "/")))
 	}
@@ -123,12 +127,10 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, c *call) b
 }
 
 func (s *Server) allowMethod(w http.ResponseWriter, r *http.Request, c *call) bool {
-	if r.Method == http.MethodGet || r.Method == http.MethodHead {
-		return true
+	if r.Method == http.MethodGet || r.Method == http.MethodHead || targetOf(c.path) == Webhooks {
+		return true // what may be done to webhooks is told in hookapi.go
 	}
-	w.Header().Set("Allow", "GET, HEAD")
-	complain(w, http.StatusMethodNotAllowed, fmt.Sprintf("The %s method is not supported for route %s. Supported methods: GET, HEAD.",
-		r.Method, strings.TrimPrefix(apiRoot+c.path, "/")))
+	wrongMethod(w, r, c, "GET, HEAD")
 	return false
 }
 
@@ -136,10 +138,7 @@ func (s *Server) listOrders(w http.ResponseWriter, r *http.Request, c *call) {
 	q := r.URL.Query()
 	l, bad := parseListing(q, s.zone, c.struck)
 	if bad != nil {
-		answer(w, http.StatusUnprocessableEntity, struct {
-			Message string              `json:"message"`
-			Errors  map[string][]string `json:"errors"`
-		}{bad.message(), bad.fields})
+		bad.answer(w)
 		return
 	}
 	s.mu.Lock()

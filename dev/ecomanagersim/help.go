@@ -26,6 +26,10 @@ GET    /control/quota                      PUT {"on": true, "perSecond": 5, "per
 GET    SHOP/quota                          PUT the same for one shop
 POST   SHOP/quota/spend                    {"window": "SECOND | MINUTE | HOUR | DAY"}: use it up
 
+Webhooks (registered by the shop API itself)
+GET    SHOP/webhooks                       the truth: every hook, its state, deliveries made and failed attempts
+GET    /control/webhooks                   deliveries that wait; PUT {"speed": 1440}: the day between first and last retry lasts a minute
+
 Faults
 GET    /control/faults                     what is set, and how often it struck; DELETE removes all
 POST   /control/faults                     {"kind": "...", "tenant": "", "shop": "", "target": "LISTING | READING | PRODUCTS | WEBHOOKS",

@@ -3,6 +3,7 @@ package ecomanagersim
 import (
 	"cmp"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -176,6 +177,13 @@ func (v *invalid) message() string {
 		return fmt.Sprintf("%s (and %d more error)", v.first, others)
 	}
 	return v.first
+}
+
+func (v *invalid) answer(w http.ResponseWriter) {
+	answer(w, http.StatusUnprocessableEntity, struct {
+		Message string              `json:"message"`
+		Errors  map[string][]string `json:"errors"`
+	}{v.message(), v.fields})
 }
 
 func decimal(n int64) string { return strconv.FormatInt(n, 10) }

@@ -32,11 +32,16 @@ type Server struct {
 	lastFault  int
 	chance     *rand.Rand // decides shares
 
+	deliveries []*delivery
+	lastHook   int64
+	hookSpeed  float64
+
 	engine   engine
 	arrivals *rand.Rand
 	journal  *journal
 	bulk     bool // indexes and journal wait for settle
 
+	courier *http.Client  // takes deliveries to their hooks
 	closing chan struct{} // closed by Close: who is kept waiting by a fault is let go
 	close   sync.Once
 }
@@ -55,7 +60,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ecomanager simulator: %w", err)
 	}
-	if err := errors.Join(cfg.Dirt.validate(), cfg.Quota.validate()); err != nil {
+	if err := errors.Join(cfg.Dirt.validate(), cfg.Quota.validate(), validSpeed(cfg.HookSpeed)); err != nil {
 		return nil, fmt.Errorf("ecomanager simulator: %w", err)
 	}
 	zone, err := time.LoadLocation("Africa/Algiers") // the vendor writes local time without saying so (ecomanager.md 1.7)
@@ -63,7 +68,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("ecomanager simulator: %w", err)
 	}
 	s := &Server{
-		cfg: cfg, zone: zone, dirt: cfg.Dirt, quota: cfg.Quota, closing: make(chan struct{}),
+		cfg: cfg, zone: zone, dirt: cfg.Dirt, quota: cfg.Quota, hookSpeed: cfg.HookSpeed, closing: make(chan struct{}), courier: newCourier(),
 		shopQuotas: map[string]Quota{}, spent: map[string]*spent{},
 		chance: rand.New(rand.NewPCG(cfg.Seed, hash("chance"))),
 		tokens: map[string]*credential{}, counts: map[string]*RequestCount{},
@@ -97,6 +102,7 @@ func New(cfg Config) (*Server, error) {
 // Close lets go of held requests and closes the journal.
 func (s *Server) Close() error {
 	s.close.Do(func() { close(s.closing) })
+	s.courier.CloseIdleConnections()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.journal.close()

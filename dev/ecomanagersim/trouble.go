@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// routeTrouble adds the part of the control door that makes life hard: quotas, faults and bulk changes.
+// routeTrouble adds the part of the control door that makes life hard: quotas, faults, webhooks and bulk changes.
 func (s *Server) routeTrouble(mux *http.ServeMux) {
 	const shop = "/control/tenants/{tenant}/shops/{shop}"
 	mux.HandleFunc("GET "+shop+"/quota", s.controlShopQuota)
@@ -25,6 +25,10 @@ func (s *Server) routeTrouble(mux *http.ServeMux) {
 	})
 	mux.HandleFunc("DELETE /control/faults/{id}", s.controlRemoveFault)
 
+	mux.HandleFunc("GET "+shop+"/webhooks", s.controlHooks)
+	mux.HandleFunc("GET /control/webhooks", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, s.hookState()) })
+	mux.HandleFunc("PUT /control/webhooks", s.controlHookSpeed)
+
 	mux.HandleFunc("PATCH "+shop+"/orders", s.controlChangeMany)
 	mux.HandleFunc("DELETE "+shop+"/orders", s.controlDeleteMany)
 }
@@ -40,6 +44,16 @@ type (
 	bulkChange struct {
 		Pick
 		Change Change `json:"change"`
+	}
+	hookList struct {
+		Webhooks []Hook `json:"webhooks"`
+	}
+	hookState struct {
+		Speed   float64 `json:"speed"`
+		Pending int     `json:"pending"`
+	}
+	hookSpeed struct {
+		Speed float64 `json:"speed"`
 	}
 	idList struct {
 		IDs []int64 `json:"ids"`
@@ -152,4 +166,29 @@ func (s *Server) controlDeleteMany(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, http.StatusOK, idList{ids})
+}
+
+func (s *Server) controlHooks(w http.ResponseWriter, r *http.Request) {
+	hooks, err := s.Hooks(r.PathValue("tenant"), r.PathValue("shop"))
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	answer(w, http.StatusOK, hookList{hooks})
+}
+
+func (s *Server) hookState() hookState {
+	return hookState{Speed: s.HookSpeed(), Pending: s.PendingDeliveries()}
+}
+
+func (s *Server) controlHookSpeed(w http.ResponseWriter, r *http.Request) {
+	body := hookSpeed{Speed: s.HookSpeed()}
+	if !decode(w, r, &body) {
+		return
+	}
+	if err := s.SetHookSpeed(body.Speed); err != nil {
+		refuse(w, err)
+		return
+	}
+	answer(w, http.StatusOK, s.hookState())
 }

@@ -34,6 +34,7 @@ type shop struct {
 	ids     index
 	updated index
 	lastRef string
+	hooks   []*Hook // by id
 }
 
 func newTenant(cfg TenantConfig) *tenant {
@@ -54,7 +55,8 @@ func (t *tenant) shop(name string) (*shop, error) {
 
 // put stores an order in place of the one with its id, if any.
 func (s *Server) put(t *tenant, sh *shop, o *Order) {
-	if before, known := t.orders[o.ID]; known && !s.bulk {
+	before, known := t.orders[o.ID]
+	if known && !s.bulk {
 		sh.ids.remove(before)
 		sh.updated.remove(before)
 	}
@@ -70,6 +72,7 @@ func (s *Server) put(t *tenant, sh *shop, o *Order) {
 	sh.ids.insert(o)
 	sh.updated.insert(o)
 	s.journal.order(o)
+	s.happened(t, sh, before, o)
 }
 
 // drop removes an order: it vanishes from listings without a trace (quirk Q9).
@@ -78,6 +81,7 @@ func (s *Server) drop(t *tenant, sh *shop, o *Order) {
 	sh.ids.remove(o)
 	sh.updated.remove(o)
 	s.journal.deletion(o)
+	s.happened(t, sh, o, nil)
 }
 
 // settle builds the indexes after a bulk load: sorting once is what makes 100,000 orders a matter of a second.
