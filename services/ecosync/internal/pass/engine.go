@@ -84,14 +84,15 @@ type Engine struct {
 	orders   Orders
 	tokens   Tokens
 	journal  Journal
+	quota    Quota
 	log      *slog.Logger
 	now      func() time.Time
 	config   Config
 }
 
 // NewEngine wires an engine; now is for the records only.
-func NewEngine(u Upstream, o Orders, t Tokens, j Journal, log *slog.Logger, now func() time.Time, c Config) *Engine {
-	return &Engine{upstream: u, orders: o, tokens: t, journal: j, log: log, now: now, config: c}
+func NewEngine(u Upstream, o Orders, t Tokens, j Journal, q Quota, log *slog.Logger, now func() time.Time, c Config) *Engine {
+	return &Engine{upstream: u, orders: o, tokens: t, journal: j, quota: q, log: log, now: now, config: c}
 }
 
 // SyncStores makes one pass over each store, all at once, and returns when the
@@ -123,7 +124,7 @@ func (e *Engine) Run(ctx context.Context, s store.Store, report func(Progress)) 
 	tell := func(p Pass) { report(Progress{StoreID: s.ID, Identifier: s.Identifier, Pass: p}) }
 	notBegun := func(result Result, failure shop.Failure, message string) Pass {
 		now := e.now()
-		p := Pass{StoreID: s.ID, StartedAt: now, EndedAt: now, Result: result, Failure: failure, Message: message}
+		p := Pass{StoreID: s.ID, Kind: LiveKind, StartedAt: now, EndedAt: now, Result: result, Failure: failure, Message: message}
 		tell(p)
 		return p
 	}
@@ -133,6 +134,7 @@ func (e *Engine) Run(ctx context.Context, s store.Store, report func(Progress)) 
 	if ctx.Err() != nil {
 		return notBegun(Cancelled, shop.NoFailure, "cancelled before it began")
 	}
+	began := time.Now()
 	ticket, err := e.journal.Begin(ctx, s.ID, Lease)
 	switch {
 	case errors.Is(err, ErrAlreadyRunning):
@@ -144,8 +146,8 @@ func (e *Engine) Run(ctx context.Context, s store.Store, report func(Progress)) 
 		return notBegun(Failed, shop.Internal, "the pass could not begin")
 	}
 	r := &run{
-		engine: e, store: s, ticket: ticket, walk: newWalk(ticket.Position), tell: tell,
-		pass: Pass{ID: ticket.PassID, StoreID: s.ID, StartedAt: ticket.StartedAt},
+		engine: e, store: s, ticket: ticket, position: ticket.Position, tell: tell, renewed: began,
+		pass: Pass{ID: ticket.PassID, StoreID: s.ID, Kind: LiveKind, StartedAt: ticket.StartedAt},
 	}
 	r.note(func(*Pass) {})
 	record := r.finish(ctx, r.alive(ctx))
@@ -165,7 +167,7 @@ func (r *run) alive(ctx context.Context) (err error) {
 		defer close(stopped)
 		for pause(ctx, renewal) == nil {
 			// A renewal that fails otherwise is tried again: the term outlives two.
-			err := r.engine.journal.Renew(ctx, r.ticket, Lease)
+			err := r.renew(ctx)
 			if errors.Is(err, ErrTermLost) || errors.Is(err, ErrPaused) {
 				cancel(err)
 			}
@@ -177,6 +179,32 @@ func (r *run) alive(ctx context.Context) (err error) {
 		return context.Cause(ctx)
 	}
 	return err
+}
+
+// renew gives a sign of life and remembers when it was asked for.
+func (r *run) renew(ctx context.Context) error {
+	r.renewing.Lock()
+	defer r.renewing.Unlock()
+	asked := time.Now()
+	err := r.engine.journal.Renew(ctx, r.ticket, Lease)
+	if err == nil {
+		r.renewed = asked
+	}
+	return err
+}
+
+// lives is asked before each call to orders: a process that was frozen for
+// longer than its lease may wake up in the middle of a batch, and must learn
+// that its term is lost before it writes, not after. The clock is monotonic and
+// our own: it is held against nothing but itself.
+func (r *run) lives(ctx context.Context) error {
+	r.renewing.Lock()
+	fresh := time.Since(r.renewed) < Lease*2/3
+	r.renewing.Unlock()
+	if fresh {
+		return nil
+	}
+	return r.renew(ctx)
 }
 
 // caught turns a panic into an error of this pass: the other stores go on, and

@@ -252,7 +252,7 @@ func TestACheckpointKeepsWhatCouldNotBecomeAnOrder(t *testing.T) {
 		return pass.Quarantined{Problem: shop.Problem{Reason: shop.BadMoney, Field: "total", Detail: "not an amount", ID: id, Reference: "DEMOA7"}, Raw: []byte(raw)}
 	}
 	point := pass.Checkpoint{
-		Counts: pass.Counts{Rows: 25, Created: 20, Quarantined: 3}, Last: shop.Key{At: time.Now(), ID: 5}, Cursor: "c",
+		Counts: pass.Counts{Rows: 25, Created: 20, Quarantined: 3}, Position: ticket.Position,
 		// One order twice, one row without an id that is no JSON and no UTF-8.
 		Quarantine: []pass.Quarantined{bad(7, "{}"), bad(7, "{ }"), bad(0, "\x00\xff")},
 		Unknown:    map[string]int64{"Expédié": 2}, Prefixes: []string{"NEW"},
@@ -276,7 +276,7 @@ func TestACheckpointKeepsWhatCouldNotBecomeAnOrder(t *testing.T) {
 		t.Errorf("raw %q, %d times, %v", raw, times, err)
 	}
 	// The shop repaired the row: it became an order, and its quarantine is over.
-	if err := db.Checkpoint(t.Context(), ticket, pass.Checkpoint{Settled: []int64{7, 8}}); err != nil {
+	if err := db.Checkpoint(t.Context(), ticket, pass.Checkpoint{Position: ticket.Position, Settled: []int64{7, 8}}); err != nil {
 		t.Fatal(err)
 	}
 	if saved, _ = db.Store(t.Context(), s.ID); saved.Quarantined != 1 {
@@ -292,7 +292,7 @@ func TestARefusedTokenPausesTheStoreUnlessItWasReplacedMeanwhile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := db.Finish(t.Context(), ticket, pass.Ending{Result: pass.Failed, Failure: shop.TokenRefused, Message: "401", Pause: true, TokenVersion: version}); err != nil {
+		if err := db.Finish(t.Context(), ticket, pass.Ending{Result: pass.Failed, Failure: shop.TokenRefused, Message: "401", Position: ticket.Position, Pause: true, TokenVersion: version}); err != nil {
 			t.Fatal(err)
 		}
 		saved, err := db.Store(t.Context(), s.ID)
@@ -323,7 +323,7 @@ func TestAStoreIsDeletedUnlessAPassIsRunning(t *testing.T) {
 	if err := db.Delete(asAdmin(t), s.ID, store.Request{Action: "DeleteStore"}); !errors.Is(err, store.ErrBusy) {
 		t.Errorf("during a pass: %v", err)
 	}
-	if err := db.Finish(t.Context(), ticket, pass.Ending{Result: pass.Succeeded, Position: &pass.Position{}}); err != nil {
+	if err := db.Finish(t.Context(), ticket, pass.Ending{Result: pass.Succeeded, Position: ticket.Position}); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Delete(asAdmin(t), s.ID, store.Request{Action: "DeleteStore"}); err != nil {
@@ -342,7 +342,7 @@ func TestCleanupKeepsTheLastPassAndTheLastSuccess(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := db.Finish(t.Context(), ticket, pass.Ending{Result: result}); err != nil {
+		if err := db.Finish(t.Context(), ticket, pass.Ending{Result: result, Position: ticket.Position}); err != nil {
 			t.Fatal(err)
 		}
 	}
