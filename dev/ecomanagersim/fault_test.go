@@ -65,19 +65,19 @@ func TestEveryFaultBreaksWhatItSaysAndNothingAfterItIsRemoved(t *testing.T) {
 		holds func(resp *http.Response, body string, err error) bool
 	}{
 		{"a server error is HTML", Fault{Kind: FaultStatus}, func(resp *http.Response, body string, err error) bool {
-			return err == nil && resp.StatusCode == 500 && strings.HasPrefix(body, "<!DOCTYPE html>")
+			return err == nil && resp.StatusCode == http.StatusInternalServerError && strings.HasPrefix(body, "<!DOCTYPE html>")
 		}},
 		{"a bad gateway is HTML", Fault{Kind: FaultStatus, Status: 502}, func(resp *http.Response, body string, err error) bool {
-			return err == nil && resp.StatusCode == 502 && strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html")
+			return err == nil && resp.StatusCode == http.StatusBadGateway && strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html")
 		}},
 		{"a refusal is JSON", Fault{Kind: FaultStatus, Status: 401}, func(resp *http.Response, body string, err error) bool {
-			return err == nil && resp.StatusCode == 401 && body == `{"message":"Unauthenticated."}`+"\n"
+			return err == nil && resp.StatusCode == http.StatusUnauthorized && body == `{"message":"Unauthenticated."}`+"\n"
 		}},
 		{"a 429 says when", Fault{Kind: FaultStatus, Status: 429, RetryAfter: "17"}, func(resp *http.Response, _ string, err error) bool {
-			return err == nil && resp.StatusCode == 429 && resp.Header.Get("Retry-After") == "17"
+			return err == nil && resp.StatusCode == http.StatusTooManyRequests && resp.Header.Get("Retry-After") == "17"
 		}},
 		{"a redirect leads away", Fault{Kind: FaultRedirect, To: "http://169.254.169.254/"}, func(resp *http.Response, _ string, err error) bool {
-			return err == nil && resp.StatusCode == 302 && resp.Header.Get("Location") == "http://169.254.169.254/"
+			return err == nil && resp.StatusCode == http.StatusFound && resp.Header.Get("Location") == "http://169.254.169.254/"
 		}},
 		{"a hung request ends with the caller's patience", Fault{Kind: FaultHang}, func(resp *http.Response, _ string, err error) bool {
 			return resp == nil && errors.Is(err, context.DeadlineExceeded)
@@ -92,7 +92,7 @@ func TestEveryFaultBreaksWhatItSaysAndNothingAfterItIsRemoved(t *testing.T) {
 			return resp != nil && strings.HasPrefix(body, `{"data":[`) && errors.Is(err, io.ErrUnexpectedEOF)
 		}},
 		{"a truncated answer looks whole", Fault{Kind: FaultTruncate}, func(resp *http.Response, body string, err error) bool {
-			return err == nil && resp.StatusCode == 200 && strings.HasPrefix(body, `{"data":[`) && !json.Valid([]byte(body))
+			return err == nil && resp.StatusCode == http.StatusOK && strings.HasPrefix(body, `{"data":[`) && !json.Valid([]byte(body))
 		}},
 		{"another shape is valid JSON", Fault{Kind: FaultWrongShape}, func(_ *http.Response, body string, err error) bool {
 			return err == nil && json.Valid([]byte(body)) && strings.HasPrefix(body, `{"data":{`)
@@ -102,7 +102,7 @@ func TestEveryFaultBreaksWhatItSaysAndNothingAfterItIsRemoved(t *testing.T) {
 			return err == nil && len(list) == 20 && list[0]["items"] == "none" && list[1]["items"] != "none"
 		}},
 		{"there is no Date", Fault{Kind: FaultNoDate}, func(resp *http.Response, _ string, err error) bool {
-			return err == nil && resp.StatusCode == 200 && resp.Header.Values("Date") == nil
+			return err == nil && resp.StatusCode == http.StatusOK && resp.Header.Values("Date") == nil
 		}},
 		{"the Date is off", Fault{Kind: FaultClockOff, By: Duration(-time.Hour)}, func(resp *http.Response, _ string, err error) bool {
 			return err == nil && resp.Header.Get("Date") == noon.Add(-time.Hour).Format(http.TimeFormat)
@@ -127,7 +127,7 @@ func TestEveryFaultBreaksWhatItSaysAndNothingAfterItIsRemoved(t *testing.T) {
 			if err := s.RemoveFault(f.ID); err != nil {
 				t.Fatal(err)
 			}
-			if resp, body, err := get(t, s, web, "/orders", 10*time.Second); err != nil || resp.StatusCode != 200 || !json.Valid([]byte(body)) {
+			if resp, body, err := get(t, s, web, "/orders", 10*time.Second); err != nil || resp.StatusCode != http.StatusOK || !json.Valid([]byte(body)) {
 				t.Errorf("afterwards: %v %v", resp, err)
 			}
 		})
@@ -182,7 +182,7 @@ func TestABrokenPageStaysBrokenWhileNewOrdersArriveAboveIt(t *testing.T) {
 	}
 	r := list(t, s, "east", "a", "?per_page=10&sort_direction=desc")
 	r = list(t, s, "east", "a", "?per_page=10&sort_direction=desc&cursor="+*r.Meta.NextCursor)
-	if resp := ask(t, s, "east", "a", "/orders?per_page=10&sort_direction=desc&cursor="+*r.Meta.NextCursor); resp.StatusCode != 500 {
+	if resp := ask(t, s, "east", "a", "/orders?per_page=10&sort_direction=desc&cursor="+*r.Meta.NextCursor); resp.StatusCode != http.StatusInternalServerError {
 		t.Errorf("the page of order %d answers %d", orders[10].ID, resp.StatusCode)
 	}
 }
@@ -287,9 +287,16 @@ func TestTroubleIsMadeOverTheControlDoorToo(t *testing.T) {
 		t.Errorf("quota: %s", got)
 	}
 	control("POST", "/tenants/east/shops/a/quota/spend", `{"window":"DAY"}`, 204)
-	if resp := ask(t, s, "east", "a", "/orders"); resp.StatusCode != 429 || resp.Header.Get("Retry-After") != "86400" {
+	if resp := ask(t, s, "east", "a", "/orders"); resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") != "86400" {
 		t.Errorf("a spent day: %d %s", resp.StatusCode, resp.Header.Get("Retry-After"))
 	}
+
+	control("PUT", "/webhooks", `{"speed":-1}`, 400)
+	if got := control("PUT", "/webhooks", `{"speed":1440}`, 200); got != `{"speed":1440,"pending":0}`+"\n" {
+		t.Errorf("webhooks: %s", got)
+	}
+	control("GET", "/tenants/east/shops/a/webhooks", "", 200)
+	control("GET", "/tenants/east/shops/z/webhooks", "", 404)
 
 	control("PATCH", "/tenants/east/shops/b/orders", `{"newest":3,"change":{"updatedAt":"2035-01-01T00:00:00Z"}}`, 200)
 	if got := list(t, s, "east", "b", "?sort_by=updated_at&sort_direction=desc").Data[2].UpdatedAt; *got != "2035-01-01 01:00:00" {

@@ -122,7 +122,7 @@ func TestAWebhookIsRegisteredListedChangedAndDeleted(t *testing.T) {
 	}
 	read[map[string]string](t, demand(t, s, "GET", "/webhooks/3", ""), http.StatusNotFound)
 	read[map[string]string](t, demand(t, s, "PATCH", "/webhooks/2", ""), http.StatusMethodNotAllowed)
-	if resp := ask(t, s, "east", "b", "/webhooks/2"); resp.StatusCode != 404 {
+	if resp := ask(t, s, "east", "b", "/webhooks/2"); resp.StatusCode != http.StatusNotFound {
 		t.Errorf("the hook of another shop: %d", resp.StatusCode)
 	}
 }

@@ -54,24 +54,24 @@ func TestEachWindowEndsAtItsNumberAndOpensAgainWhenRetryAfterSays(t *testing.T) 
 		}
 		for i := range c.number {
 			resp := ask(t, s, "east", "a", "/orders?per_page=1")
-			if left := resp.Header.Get("X-RateLimit-Remaining"); resp.StatusCode != 200 || left != strconv.Itoa(c.number-i-1) {
+			if left := resp.Header.Get("X-RateLimit-Remaining"); resp.StatusCode != http.StatusOK || left != strconv.Itoa(c.number-i-1) {
 				t.Fatalf("%s: request %d answers %d with %q left", c.window, i+1, resp.StatusCode, left)
 			}
 		}
 		resp := ask(t, s, "east", "a", "/orders?per_page=1")
-		if after := resp.Header.Get("Retry-After"); resp.StatusCode != 429 || after != strconv.Itoa(c.wait) ||
+		if after := resp.Header.Get("Retry-After"); resp.StatusCode != http.StatusTooManyRequests || after != strconv.Itoa(c.wait) ||
 			resp.Header.Get("X-RateLimit-Limit") != strconv.Itoa(c.number) {
 			t.Errorf("%s: past the limit %d, Retry-After %q, want %d", c.window, resp.StatusCode, after, c.wait)
 		}
-		if resp := ask(t, s, "east", "b", "/orders?per_page=1"); resp.StatusCode != 200 {
+		if resp := ask(t, s, "east", "b", "/orders?per_page=1"); resp.StatusCode != http.StatusOK {
 			t.Errorf("%s: the limit of one token reached another: %d", c.window, resp.StatusCode)
 		}
 		clock.pass(time.Duration(c.wait)*time.Second - time.Millisecond)
-		if resp := ask(t, s, "east", "a", "/orders"); resp.StatusCode != 429 {
+		if resp := ask(t, s, "east", "a", "/orders"); resp.StatusCode != http.StatusTooManyRequests {
 			t.Errorf("%s: a moment early: %d", c.window, resp.StatusCode)
 		}
 		clock.pass(time.Millisecond)
-		if resp := ask(t, s, "east", "a", "/orders"); resp.StatusCode != 200 {
+		if resp := ask(t, s, "east", "a", "/orders"); resp.StatusCode != http.StatusOK {
 			t.Errorf("%s: after Retry-After: %d", c.window, resp.StatusCode)
 		}
 		counts, _ := s.Requests()
@@ -84,7 +84,7 @@ func TestEachWindowEndsAtItsNumberAndOpensAgainWhenRetryAfterSays(t *testing.T) 
 func TestAQuotaIsOffUntilAskedForAndMayHideItsHeaders(t *testing.T) {
 	s, _ := clockedServer(t, 1)
 	for range 20 {
-		if resp := ask(t, s, "east", "a", "/orders"); resp.StatusCode != 200 || resp.Header.Get("X-RateLimit-Limit") != "" {
+		if resp := ask(t, s, "east", "a", "/orders"); resp.StatusCode != http.StatusOK || resp.Header.Get("X-RateLimit-Limit") != "" {
 			t.Fatal("a quota nobody asked for")
 		}
 	}
@@ -98,7 +98,7 @@ func TestAQuotaIsOffUntilAskedForAndMayHideItsHeaders(t *testing.T) {
 			t.Errorf("%d with %s: %q", resp.StatusCode, name, resp.Header.Get(name))
 		}
 	}
-	if resp := ask(t, s, "east", "b", "/orders"); resp.StatusCode != 200 {
+	if resp := ask(t, s, "east", "b", "/orders"); resp.StatusCode != http.StatusOK {
 		t.Errorf("the other shop: %d", resp.StatusCode)
 	}
 }
@@ -118,14 +118,14 @@ func TestASpentHourIsRefusedUntilItIsOver(t *testing.T) {
 		t.Error("a year was spent")
 	}
 	clock.pass(20 * time.Minute)
-	if resp := ask(t, s, "east", "a", "/orders"); resp.StatusCode != 429 || resp.Header.Get("Retry-After") != "2400" {
+	if resp := ask(t, s, "east", "a", "/orders"); resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") != "2400" {
 		t.Errorf("%d, Retry-After %s", resp.StatusCode, resp.Header.Get("Retry-After"))
 	}
 	// A new token is a new counter.
 	if _, err := s.RegenerateToken("east", "a"); err != nil {
 		t.Fatal(err)
 	}
-	if resp := ask(t, s, "east", "a", "/orders"); resp.StatusCode != 200 {
+	if resp := ask(t, s, "east", "a", "/orders"); resp.StatusCode != http.StatusOK {
 		t.Errorf("with the new token: %d", resp.StatusCode)
 	}
 }
