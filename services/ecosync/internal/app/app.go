@@ -138,7 +138,7 @@ func domain(cfg Config, o *obs.Observability, db *postgres.DB, tokens *vault.Vau
 		Repository: db, Vault: tokens, Shops: metered, Orders: orders, Hosts: hosts,
 		DefaultZone: cfg.BusinessTimezone.String(), NewID: newID,
 	})
-	engine := pass.NewEngine(shops, orders, tokens, db, o.Log, time.Now, pass.Config{
+	engine := pass.NewEngine(shops, orders, tokens, db, spent, o.Log, time.Now, pass.Config{
 		BatchSize: cfg.BatchSize, InitialSync: time.Duration(cfg.InitialSyncDays) * day,
 		Ended: count(o.Metrics),
 	})

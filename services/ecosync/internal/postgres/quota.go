@@ -139,30 +139,65 @@ func (q *Quota) Spent(ctx context.Context, storeID string) (quota.State, time.Ti
 	return q.spent(ctx, ofStore, storeID)
 }
 
-func (q *Quota) spent(ctx context.Context, by key, id any) (quota.State, time.Time, error) {
-	type row struct {
-		Now          time.Time
-		Began        []time.Time
-		Spent        []int64
-		Background   []int64
-		BlockedUntil *time.Time
+type spentRow struct {
+	Now          time.Time
+	Began        []time.Time
+	Spent        []int64
+	Background   []int64
+	BlockedUntil *time.Time
+}
+
+func (r spentRow) domain() quota.State {
+	state := quota.State{BlockedUntil: value(r.BlockedUntil)}
+	for i := range state.Windows {
+		state.Windows[i] = quota.Window{Began: r.Began[i], Spent: r.Spent[i], Background: r.Background[i]}
 	}
+	return state
+}
+
+func (q *Quota) spent(ctx context.Context, by key, id any) (quota.State, time.Time, error) {
 	rows, err := q.db.pool.Query(ctx, by.in(selectSpent), id, q.clock())
 	if err != nil {
 		return quota.State{}, time.Time{}, fmt.Errorf("read a quota: %w", err)
 	}
-	r, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[row])
+	r, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[spentRow])
 	if errors.Is(err, pgx.ErrNoRows) {
 		return quota.State{}, time.Time{}, nil
 	}
 	if err != nil {
 		return quota.State{}, time.Time{}, fmt.Errorf("read a quota: %w", err)
 	}
-	state := quota.State{BlockedUntil: value(r.BlockedUntil)}
-	for i := range state.Windows {
-		state.Windows[i] = quota.Window{Began: r.Began[i], Spent: r.Spent[i], Background: r.Background[i]}
+	return r.domain(), r.Now, nil
+}
+
+const selectLeft = `
+	SELECT s.id::text AS store_id, coalesce($2, clock_timestamp()) AS now, q.began, q.spent, q.background, q.blocked_until
+	  FROM ecosync.store s
+	  JOIN ecosync.quota q ON q.token_fingerprint = s.token_fingerprint
+	 WHERE s.id = ANY ($1::uuid[])`
+
+// Left is what each store's token can still spend in its tightest window.
+func (q *Quota) Left(ctx context.Context, storeIDs []string) (map[string]int64, error) {
+	type row struct {
+		StoreID string
+		spentRow
 	}
-	return state, r.Now, nil
+	rows, err := q.db.pool.Query(ctx, selectLeft, storeIDs, q.clock())
+	if err != nil {
+		return nil, fmt.Errorf("read quotas: %w", err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[row])
+	if err != nil {
+		return nil, fmt.Errorf("read quotas: %w", err)
+	}
+	left := make(map[string]int64, len(storeIDs))
+	for _, id := range storeIDs { // a token that was never used has everything left
+		left[id] = quota.State{}.Left(time.Unix(0, 0))
+	}
+	for _, r := range found {
+		left[r.StoreID] = r.domain().Left(r.Now)
+	}
+	return left, nil
 }
 
 func (q *Quota) clock() *time.Time {

@@ -59,6 +59,11 @@ type Store struct {
 	// Quarantined counts its open quarantine rows.
 	Quarantined int64
 
+	// IDOnly: its listing by last change is not dependable.
+	IDOnly bool
+	// Gaps counts the parts of its listing that are known to be unread.
+	Gaps int64
+
 	// Version counts the changes of the settings; it is the etag.
 	Version   int64
 	CreatedAt time.Time
