@@ -307,3 +307,22 @@ func TestTroubleIsMadeOverTheControlDoorToo(t *testing.T) {
 		t.Errorf("%d orders are left", len(got))
 	}
 }
+
+func TestAHeldRequestDoesNotHoldUpTheEnd(t *testing.T) {
+	s := newServer(t, twoTenants(1))
+	web := httptest.NewServer(s)
+	trouble(t, s, Fault{Kind: FaultHang})
+	ended := make(chan error, 1)
+	go func() {
+		_, _, err := get(t, s, web, "/orders", time.Minute)
+		ended <- err
+	}()
+	for s.Faults()[0].Struck == 0 { // until the request has come
+		time.Sleep(time.Millisecond)
+	}
+	s.Release()
+	if err := <-ended; !errors.Is(err, io.EOF) {
+		t.Errorf("the held request ended with %v", err)
+	}
+	web.Close()
+}

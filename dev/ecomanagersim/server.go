@@ -99,9 +99,13 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// Close lets go of held requests and closes the journal.
+// Release lets go of the requests that faults hold, now and from now on, so that an HTTP server can shut down without waiting for their
+// callers.
+func (s *Server) Release() { s.close.Do(func() { close(s.closing) }) }
+
+// Close releases held requests and closes the journal.
 func (s *Server) Close() error {
-	s.close.Do(func() { close(s.closing) })
+	s.Release()
 	s.courier.CloseIdleConnections()
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -50,6 +50,7 @@ func run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	server := &http.Server{Handler: sim, ReadHeaderTimeout: 10 * time.Second}
+	server.RegisterOnShutdown(sim.Release)
 	l, err := net.Listen("tcp", *listen)
 	if err != nil {
 		return fmt.Errorf("-listen: %w", err)
