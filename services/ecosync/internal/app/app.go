@@ -140,7 +140,7 @@ func domain(cfg Config, o *obs.Observability, db *postgres.DB, tokens *vault.Vau
 	})
 	engine := pass.NewEngine(shops, orders, tokens, db, spent, o.Log, time.Now, pass.Config{
 		BatchSize: cfg.BatchSize, InitialSync: time.Duration(cfg.InitialSyncDays) * day,
-		Ended: count(o.Metrics),
+		Prepare: stores.ApplyMap, Ended: count(o.Metrics),
 	})
 	return rpc.Deps{
 		Stores: stores, Engine: engine, History: db, Quota: spent,

@@ -74,6 +74,9 @@ type Config struct {
 	// InitialSync is how far the first pass of a store goes back
 	// (INITIAL_SYNC_DAYS).
 	InitialSync time.Duration
+	// Prepare, when set, is done at the beginning of each pass, before anything
+	// is read: it brings the orders to the present state map.
+	Prepare func(ctx context.Context, storeID string) error
 	// Ended, when set, is told each pass that was begun, for metrics.
 	Ended func(Pass)
 }

@@ -80,6 +80,11 @@ func (r *run) counts() Counts {
 
 // run walks the top first, then what earlier walks left, newest first.
 func (r *run) run(ctx context.Context) error {
+	if prepare := r.engine.config.Prepare; prepare != nil {
+		if err := prepare(ctx, r.store.ID); err != nil {
+			return err
+		}
+	}
 	zone, err := r.store.Location()
 	if err != nil {
 		return err
