@@ -17,6 +17,14 @@ type Config struct {
 	History time.Duration // how far back the first orders go; 0 = 45 days
 	Dirt    Dirt
 	Engine  EngineSettings
+	Quota   Quota // off unless asked for
+
+	// DeliveryHosts are the hosts beside this machine that webhooks may be delivered to, as they stand in the delivery URL: "host" or
+	// "host:port".
+	DeliveryHosts []string
+
+	// HookSpeed is how much faster than the clock the gaps between a delivery's retries pass; 0 = 1.
+	HookSpeed float64
 
 	// StatePath is a journal file: with it the world outlives the process, kill -9 included. An existing journal wins over the
 	// generation from the seed. Empty = the world lives in memory only.
@@ -49,7 +57,7 @@ type EngineSettings struct {
 
 // Demo answers the configuration of the demo stores: five shops on two tenants with overlapping ids.
 func Demo(seed uint64, ordersPerShop int) Config {
-	cfg := Config{Seed: seed, Dirt: LightDirt(), Engine: EngineSettings{Running: true, Speed: 60}}
+	cfg := Config{Seed: seed, Dirt: LightDirt(), Engine: EngineSettings{Running: true, Speed: 60}, Quota: Quota{On: true}, HookSpeed: 60}
 	at := map[string]int{}
 	for _, s := range demo.Shops() {
 		i, known := at[s.Tenant]

@@ -31,28 +31,11 @@ func (s *Server) routeControl(mux *http.ServeMux) {
 	mux.HandleFunc("POST /control/engine/advance", s.controlAdvance)
 	mux.HandleFunc("GET /control/dirt", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, s.Dirt()) })
 	mux.HandleFunc("PUT /control/dirt", s.controlDirt)
+	s.routeTrouble(mux)
 	mux.HandleFunc("/control/", func(w http.ResponseWriter, _ *http.Request) {
 		complain(w, http.StatusNotFound, "The control door has no such path; GET /control lists them.")
 	})
 }
-
-const controlHelp = `EcoManager simulator, control door
-
-GET    /control/shops                                   shops, tokens, counts
-GET    /control/tenants/{tenant}/shops/{shop}/orders    the truth: every order of a shop; ?after=ID&limit=N (1000)
-POST   /control/tenants/{tenant}/shops/{shop}/orders    {"count": 3, "change": {...}}: new orders
-POST   /control/tenants/{tenant}/shops/{shop}/token     regenerate the token; the old one answers 403
-GET    /control/tenants/{tenant}/orders/{id}            the truth: one order
-PATCH  /control/tenants/{tenant}/orders/{id}            {"stage": "DISPATCH", "phone": "...", "total": 360000, "untouched": true, ...}
-DELETE /control/tenants/{tenant}/orders/{id}            the order vanishes
-GET    /control/requests                                requests by shop; DELETE sets them to zero
-GET    /control/engine                                  PUT {"running": true, "speed": 60}: business seconds a second
-POST   /control/engine/advance                          {"by": "48h"}: let business time pass at once
-GET    /control/dirt                                    PUT the same object: shares from 0 to 1
-
-Stages: CONFIRMING PREPARING DISPATCH DELIVERING DELIVERED COLLECTED CANCELLED RETURNING RETURNED. "state" sets any literal text.
-Amounts are centimes, times RFC 3339.
-`
 
 // The bodies of the control door.
 type (

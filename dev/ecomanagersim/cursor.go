@@ -3,6 +3,7 @@ package ecomanagersim
 import (
 	"encoding/base64"
 	"encoding/json"
+	"math"
 	"strings"
 	"time"
 )
@@ -21,12 +22,15 @@ type wireCursor struct {
 	Forward   *bool        `json:"_pointsToNextItems,omitempty"`
 }
 
-func (c cursor) encode(byTime bool, zone *time.Location) string {
+func (c cursor) encode(l listing, zone *time.Location) string {
 	id := json.Number(decimal(c.key.ID))
 	w := wireCursor{ID: &id, Forward: &c.forward}
-	if byTime {
+	if l.byTime {
 		at := time.Unix(c.key.At, 0).In(zone).Format(time.DateTime)
 		w.UpdatedAt = &at
+		if !l.tieBreak {
+			w.ID = nil
+		}
 	}
 	b, err := json.Marshal(w)
 	if err != nil {
@@ -56,6 +60,28 @@ func decodeCursor(text string, byTime bool, zone *time.Location) (cursor, bool) 
 			return cursor{}, false
 		}
 		c.key.At = at.Unix()
+	}
+	return c, true
+}
+
+// decodeUntiedCursor reads a cursor that carries the time alone. The listing goes on at the next second, as a database asked for
+// updated_at < ? does: what is left of this second is lost.
+func decodeUntiedCursor(text string, descending bool, zone *time.Location) (cursor, bool) {
+	b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(text, "="))
+	if err != nil {
+		return cursor{}, false
+	}
+	var w wireCursor
+	if err := json.Unmarshal(b, &w); err != nil || w.ID != nil || w.Forward == nil || w.UpdatedAt == nil {
+		return cursor{}, false
+	}
+	at, err := time.ParseInLocation(time.DateTime, *w.UpdatedAt, zone)
+	if err != nil {
+		return cursor{}, false
+	}
+	c := cursor{key: key{At: at.Unix(), ID: math.MaxInt64}, forward: *w.Forward}
+	if descending == c.forward {
+		c.key.ID = math.MinInt64
 	}
 	return c, true
 }

@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"context"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/libertaphonix/libertaphonix/dev/demo"
@@ -155,6 +156,9 @@ func (s *Server) Run(ctx context.Context) error {
 	tick := time.NewTicker(beat)
 	defer tick.Stop()
 	last := s.cfg.Clock()
+	var couriers sync.WaitGroup
+	defer couriers.Wait()
+	couriers.Go(func() { s.deliverUntil(ctx, beat) }) // beside the engine, which a slow receiver must not stop
 	for {
 		select {
 		case <-ctx.Done():

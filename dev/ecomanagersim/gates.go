@@ -16,7 +16,9 @@ type call struct {
 	shop   *shop
 	root   string // absolute URL of the API root as the caller addressed it
 	path   string // below the API root: "/orders"
+	token  string
 	count  *RequestCount
+	struck []Fault // that strike it, in the order of their setting
 }
 
 // gate lets a call through or answers it. Gates run in the order of the list; a gate may fill the call for those behind it.
@@ -25,11 +27,13 @@ type gate struct {
 	pass func(s *Server, w http.ResponseWriter, r *http.Request, c *call) bool
 }
 
-// gates is what stands before the shop API, outermost first. Request quotas and injected faults take their place behind "token".
+// gates is what stands before the shop API, outermost first. As at the vendor, a request counts in its quota before anything can go wrong with it.
 var gates = []gate{
 	{"tenant", (*Server).findTenant},
 	{"json", (*Server).wantJSON},
 	{"token", (*Server).authenticate},
+	{"quota", (*Server).limitRate},
+	{"faults", (*Server).injectFaults},
 	{"method", (*Server).allowMethod},
 }
 
@@ -45,11 +49,24 @@ func (s *Server) serveShopAPI(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	if len(c.struck) > 0 {
+		s.serveDamaged(w, r, c)
+		return
+	}
+	s.serveRoute(w, r, c)
+}
+
+// serveRoute answers a call that passed the gates.
+func (s *Server) serveRoute(w http.ResponseWriter, r *http.Request, c *call) {
 	switch id, one := strings.CutPrefix(c.path, "/orders/"); {
 	case c.path == "/orders":
 		s.listOrders(w, r, c)
 	case one:
 		s.oneOrder(w, c, id)
+	case c.path == "/products":
+		s.listProducts(w, r, c)
+	case targetOf(c.path) == Webhooks:
+		s.serveHooks(w, r, c)
 	default:
 		complain(w, http.StatusNotFound, fmt.Sprintf("The route %s could not be found.", strings.TrimPrefix(apiRoot+c.path, "/")))
 	}
@@ -88,7 +105,8 @@ func (s *Server) wantJSON(w http.ResponseWriter, r *http.Request, c *call) bool 
 func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, c *call) bool {
 	token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	s.mu.Lock()
-	cred := s.tokens[strings.TrimSpace(token)]
+	c.token = strings.TrimSpace(token)
+	cred := s.tokens[c.token]
 	if !bearer || cred == nil || cred.tenant != c.tenant {
 		s.strays++
 		s.mu.Unlock()
@@ -109,39 +127,30 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, c *call) b
 }
 
 func (s *Server) allowMethod(w http.ResponseWriter, r *http.Request, c *call) bool {
-	if r.Method == http.MethodGet || r.Method == http.MethodHead {
-		return true
+	if r.Method == http.MethodGet || r.Method == http.MethodHead || targetOf(c.path) == Webhooks {
+		return true // what may be done to webhooks is told in hookapi.go
 	}
-	w.Header().Set("Allow", "GET, HEAD")
-	complain(w, http.StatusMethodNotAllowed, fmt.Sprintf("The %s method is not supported for route %s. Supported methods: GET, HEAD.",
-		r.Method, strings.TrimPrefix(apiRoot+c.path, "/")))
+	wrongMethod(w, r, c, "GET, HEAD")
 	return false
 }
 
 func (s *Server) listOrders(w http.ResponseWriter, r *http.Request, c *call) {
 	q := r.URL.Query()
-	l, bad := parseListing(q, s.zone)
+	l, bad := parseListing(q, s.zone, c.struck)
 	if bad != nil {
-		answer(w, http.StatusUnprocessableEntity, struct {
-			Message string              `json:"message"`
-			Errors  map[string][]string `json:"errors"`
-		}{bad.message(), bad.fields})
+		bad.answer(w)
 		return
 	}
 	s.mu.Lock()
-	x := &c.shop.ids
-	if l.byTime {
-		x = &c.shop.updated
-	}
-	p := paginate(x, l)
+	p := s.cut(c.shop, l)
 	dirt := s.dirt
 	c.count.Lists++
 	c.count.Rows += len(p.rows)
 	s.mu.Unlock()
 
-	rows := make([]wireOrder, 0, len(p.rows))
-	for _, o := range p.rows {
-		rows = append(rows, show(o, dirt, c.tenant.cfg.Dialect, s.zone))
+	rows := make([]row, 0, len(p.rows))
+	for i, o := range p.rows {
+		rows = append(rows, row{show(o, dirt, c.tenant.cfg.Dialect, s.zone), breaks(c.struck, o.ID, i)})
 	}
 	answer(w, http.StatusOK, envelop(p, l, c.root+"/orders", q, rows, s.zone))
 }
@@ -157,7 +166,7 @@ func (s *Server) oneOrder(w http.ResponseWriter, c *call, text string) {
 		complain(w, http.StatusNotFound, fmt.Sprintf(`No query results for model [App\Models\Order] %s`, text))
 		return
 	}
-	answer(w, http.StatusOK, show(o, dirt, c.tenant.cfg.Dialect, s.zone))
+	answer(w, http.StatusOK, row{show(o, dirt, c.tenant.cfg.Dialect, s.zone), breaks(c.struck, o.ID, 0)})
 }
 
 // RequestCount is what one shop's tokens asked for since the last reset.
@@ -169,6 +178,8 @@ type RequestCount struct {
 	Reads   int    `json:"reads"`   // single orders asked for
 	Rows    int    `json:"rows"`    // orders on those pages
 	Refused int    `json:"refused"` // with a token that is no longer valid
+	Limited int    `json:"limited"` // beyond the quota
+	Struck  int    `json:"struck"`  // by a fault, of whatever kind
 }
 
 // answer writes a JSON body. The vendor's clients meet no other content type except where the vendor's front server answers.

@@ -2,6 +2,7 @@ package ecomanagersim
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -26,6 +28,8 @@ type entry struct {
 	Deleted *deletedEntry `json:"deleted,omitempty"`
 	Token   *tokenEntry   `json:"token,omitempty"`
 	LastID  *lastIDEntry  `json:"lastId,omitempty"`
+	Hook    *Hook         `json:"hook,omitempty"`
+	NoHook  *Hook         `json:"noHook,omitempty"` // deleted
 }
 
 type deletedEntry struct {
@@ -60,6 +64,9 @@ func (j *journal) deletion(o *Order) {
 func (j *journal) token(t *tenant, sh *shop) {
 	j.write(entry{Token: &tokenEntry{Tenant: t.cfg.Name, Shop: sh.cfg.Name, Token: sh.cfg.Token}})
 }
+
+func (j *journal) hook(h *Hook)     { j.write(entry{Hook: h}) }
+func (j *journal) hookGone(h *Hook) { j.write(entry{NoHook: h}) }
 
 func (j *journal) close() error {
 	if j == nil {
@@ -136,6 +143,21 @@ func (s *Server) replay(e entry) error {
 			return err
 		}
 		t.lastID = max(t.lastID, e.LastID.ID)
+	case e.Hook != nil:
+		_, sh, err := s.find(e.Hook.Tenant, e.Hook.Shop)
+		if err != nil {
+			return err
+		}
+		sh.hooks = append(slices.DeleteFunc(sh.hooks, func(h *Hook) bool { return h.ID == e.Hook.ID }), e.Hook)
+		slices.SortFunc(sh.hooks, func(a, b *Hook) int { return cmp.Compare(a.ID, b.ID) })
+		s.lastHook = max(s.lastHook, e.Hook.ID)
+	case e.NoHook != nil:
+		_, sh, err := s.find(e.NoHook.Tenant, e.NoHook.Shop)
+		if err != nil {
+			return err
+		}
+		sh.hooks = slices.DeleteFunc(sh.hooks, func(h *Hook) bool { return h.ID == e.NoHook.ID })
+		s.lastHook = max(s.lastHook, e.NoHook.ID)
 	}
 	return nil
 }
@@ -162,6 +184,9 @@ func (s *Server) openJournal() (err error) {
 			snapshot.token(t, sh)
 			for _, o := range sh.ids.rows {
 				snapshot.order(o)
+			}
+			for _, h := range sh.hooks {
+				snapshot.hook(h)
 			}
 		}
 	}

@@ -1,7 +1,9 @@
 package ecomanagersim
 
 import (
+	"cmp"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -19,11 +21,16 @@ type listing struct {
 	perPage    int
 	descending bool
 	byTime     bool
+	tieBreak   bool // a cursor by time carries the id too
 	cursor     *cursor
+	nextCursor *string // shown in place of the right one
 }
 
-func parseListing(q url.Values, zone *time.Location) (listing, *invalid) {
-	l := listing{perPage: defaultPerPage, byTime: q.Get("sort_by") == "updated_at"}
+// parseListing reads the query of a listing. struck are the faults that strike it: two of them are switches of its order.
+func parseListing(q url.Values, zone *time.Location, struck []Fault) (listing, *invalid) {
+	_, ignored := struckBy(struck, FaultIgnoreSort)
+	_, untied := struckBy(struck, FaultNoTieBreak)
+	l := listing{perPage: defaultPerPage, byTime: q.Get("sort_by") == "updated_at" && !ignored, tieBreak: !untied}
 	bad := &invalid{}
 	if text := q.Get("per_page"); text != "" {
 		n, err := strconv.Atoi(text)
@@ -45,6 +52,15 @@ func parseListing(q url.Values, zone *time.Location) (listing, *invalid) {
 	}
 	if c, ok := decodeCursor(q.Get("cursor"), l.byTime, zone); ok {
 		l.cursor = &c
+	} else if c, ok := decodeUntiedCursor(q.Get("cursor"), l.descending, zone); ok && l.byTime && untied {
+		l.cursor = &c
+	}
+	if f, garbage := struckBy(struck, FaultGarbageCursor); garbage {
+		text := cmp.Or(f.To, "bm90IGEgY3Vyc29y")
+		l.nextCursor = &text
+	} else if _, same := struckBy(struck, FaultSameCursor); same && q.Get("cursor") != "" {
+		text := q.Get("cursor")
+		l.nextCursor = &text
 	}
 	if len(bad.fields) > 0 {
 		return l, bad
@@ -85,9 +101,17 @@ func paginate(x *index, l listing) page {
 	return p
 }
 
+// cut answers one page of a shop's orders. The caller holds mu.
+func (s *Server) cut(sh *shop, l listing) page {
+	if l.byTime {
+		return paginate(&sh.updated, l)
+	}
+	return paginate(&sh.ids, l)
+}
+
 // envelope is the list answer: there is no total, no page number and no has_more (quirk Q2).
-type envelope struct {
-	Data  []wireOrder `json:"data"`
+type envelope[T any] struct {
+	Data  []T `json:"data"`
 	Links struct {
 		First *string `json:"first"`
 		Last  *string `json:"last"`
@@ -103,14 +127,10 @@ type envelope struct {
 }
 
 // envelop puts a page into its envelope. path is the absolute URL of the listing; q the query it was asked with, which the links repeat.
-func envelop(p page, l listing, path string, q url.Values, rows []wireOrder, zone *time.Location) envelope {
-	e := envelope{Data: rows}
+func envelop[T any](p page, l listing, path string, q url.Values, rows []T, zone *time.Location) envelope[T] {
+	e := envelope[T]{Data: rows}
 	e.Meta.Path, e.Meta.PerPage = path, l.perPage
-	link := func(c *cursor) (text, address *string) {
-		if c == nil {
-			return nil, nil
-		}
-		code := c.encode(l.byTime, zone)
+	address := func(code string) *string {
 		rest := url.Values{}
 		for name, values := range q {
 			if name != "cursor" {
@@ -122,10 +142,20 @@ func envelop(p page, l listing, path string, q url.Values, rows []wireOrder, zon
 			query = rest.Encode() + "&" + query
 		}
 		full := path + "?" + query
-		return &code, &full
+		return &full
+	}
+	link := func(c *cursor) (text, full *string) {
+		if c == nil {
+			return nil, nil
+		}
+		code := c.encode(l, zone)
+		return &code, address(code)
 	}
 	e.Meta.NextCursor, e.Links.Next = link(p.next)
 	e.Meta.PrevCursor, e.Links.Prev = link(p.prev)
+	if l.nextCursor != nil {
+		e.Meta.NextCursor, e.Links.Next = l.nextCursor, address(*l.nextCursor)
+	}
 	return e
 }
 
@@ -147,6 +177,13 @@ func (v *invalid) message() string {
 		return fmt.Sprintf("%s (and %d more error)", v.first, others)
 	}
 	return v.first
+}
+
+func (v *invalid) answer(w http.ResponseWriter) {
+	answer(w, http.StatusUnprocessableEntity, struct {
+		Message string              `json:"message"`
+		Errors  map[string][]string `json:"errors"`
+	}{v.message(), v.fields})
 }
 
 func decimal(n int64) string { return strconv.FormatInt(n, 10) }

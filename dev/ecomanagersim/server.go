@@ -1,6 +1,7 @@
 package ecomanagersim
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -17,16 +18,32 @@ type Server struct {
 	mux  *http.ServeMux
 
 	// mu guards everything below. Orders are immutable, so readers hold it only to pick pointers.
-	mu       sync.RWMutex
-	tenants  []*tenant
-	tokens   map[string]*credential
-	counts   map[string]*RequestCount // by tenant/shop
-	strays   int                      // requests that no token claimed
-	dirt     Dirt
+	mu      sync.RWMutex
+	tenants []*tenant
+	tokens  map[string]*credential
+	counts  map[string]*RequestCount // by tenant/shop
+	strays  int                      // requests that no token claimed
+	dirt    Dirt
+
+	quota      Quota
+	shopQuotas map[string]Quota  // by tenant/shop, in place of quota
+	spent      map[string]*spent // by token
+	faults     []*Fault
+	lastFault  int
+	chance     *rand.Rand // decides shares
+
+	deliveries []*delivery
+	lastHook   int64
+	hookSpeed  float64
+
 	engine   engine
 	arrivals *rand.Rand
 	journal  *journal
 	bulk     bool // indexes and journal wait for settle
+
+	courier *http.Client  // takes deliveries to their hooks
+	closing chan struct{} // closed by Close: who is kept waiting by a fault is let go
+	close   sync.Once
 }
 
 // credential is one token that was ever given out; a replaced one is still recognised, and refused with 403 rather than 401.
@@ -43,7 +60,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ecomanager simulator: %w", err)
 	}
-	if err := cfg.Dirt.validate(); err != nil {
+	if err := errors.Join(cfg.Dirt.validate(), cfg.Quota.validate(), validSpeed(cfg.HookSpeed)); err != nil {
 		return nil, fmt.Errorf("ecomanager simulator: %w", err)
 	}
 	zone, err := time.LoadLocation("Africa/Algiers") // the vendor writes local time without saying so (ecomanager.md 1.7)
@@ -51,7 +68,9 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("ecomanager simulator: %w", err)
 	}
 	s := &Server{
-		cfg: cfg, zone: zone, dirt: cfg.Dirt,
+		cfg: cfg, zone: zone, dirt: cfg.Dirt, quota: cfg.Quota, hookSpeed: cfg.HookSpeed, closing: make(chan struct{}), courier: newCourier(),
+		shopQuotas: map[string]Quota{}, spent: map[string]*spent{},
+		chance: rand.New(rand.NewPCG(cfg.Seed, hash("chance"))),
 		tokens: map[string]*credential{}, counts: map[string]*RequestCount{},
 		engine:   engine{settings: cfg.Engine, current: map[moveKey]uint64{}},
 		arrivals: rand.New(rand.NewPCG(cfg.Seed, hash("arrivals"))),
@@ -80,8 +99,14 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// Close closes the journal.
+// Release lets go of the requests that faults hold, now and from now on, so that an HTTP server can shut down without waiting for their
+// callers.
+func (s *Server) Release() { s.close.Do(func() { close(s.closing) }) }
+
+// Close releases held requests and closes the journal.
 func (s *Server) Close() error {
+	s.Release()
+	s.courier.CloseIdleConnections()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.journal.close()

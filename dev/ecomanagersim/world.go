@@ -15,6 +15,7 @@ var (
 	ErrUnknownTenant = errors.New("there is no such tenant")
 	ErrUnknownShop   = errors.New("the tenant has no such shop")
 	ErrUnknownOrder  = errors.New("the tenant has no such order")
+	ErrUnknownFault  = errors.New("there is no such fault")
 	ErrInvalid       = errors.New("the request cannot be carried out")
 )
 
@@ -33,6 +34,7 @@ type shop struct {
 	ids     index
 	updated index
 	lastRef string
+	hooks   []*Hook // by id
 }
 
 func newTenant(cfg TenantConfig) *tenant {
@@ -53,7 +55,8 @@ func (t *tenant) shop(name string) (*shop, error) {
 
 // put stores an order in place of the one with its id, if any.
 func (s *Server) put(t *tenant, sh *shop, o *Order) {
-	if before, known := t.orders[o.ID]; known && !s.bulk {
+	before, known := t.orders[o.ID]
+	if known && !s.bulk {
 		sh.ids.remove(before)
 		sh.updated.remove(before)
 	}
@@ -69,6 +72,7 @@ func (s *Server) put(t *tenant, sh *shop, o *Order) {
 	sh.ids.insert(o)
 	sh.updated.insert(o)
 	s.journal.order(o)
+	s.happened(t, sh, before, o)
 }
 
 // drop removes an order: it vanishes from listings without a trace (quirk Q9).
@@ -77,6 +81,7 @@ func (s *Server) drop(t *tenant, sh *shop, o *Order) {
 	sh.ids.remove(o)
 	sh.updated.remove(o)
 	s.journal.deletion(o)
+	s.happened(t, sh, o, nil)
 }
 
 // settle builds the indexes after a bulk load: sorting once is what makes 100,000 orders a matter of a second.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -29,11 +30,17 @@ func run() error {
 	orders := flag.Int("orders", 400, "orders a shop has at the start, spread over the last 45 days")
 	speed := flag.Float64("speed", 60, "business seconds a second; 0 = the world stands still")
 	state := flag.String("state", "", "journal file that lets the world outlive the process")
+	quota := flag.Bool("quota", true, "keep to the vendor's limits: 5 requests a second, 50 a minute, 1000 an hour, 10000 a day")
+	deliverTo := flag.String("deliver-to", "", "hosts, with commas between, that webhooks may be delivered to beside this machine")
 	flag.Parse()
 
 	cfg := ecomanagersim.Demo(*seed, *orders)
 	cfg.Engine = ecomanagersim.EngineSettings{Running: *speed > 0, Speed: *speed}
 	cfg.StatePath = *state
+	cfg.Quota.On = *quota
+	if *deliverTo != "" {
+		cfg.DeliveryHosts = strings.Split(*deliverTo, ",")
+	}
 	sim, err := ecomanagersim.New(cfg)
 	if err != nil {
 		return err
@@ -43,6 +50,7 @@ func run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	server := &http.Server{Handler: sim, ReadHeaderTimeout: 10 * time.Second}
+	server.RegisterOnShutdown(sim.Release)
 	l, err := net.Listen("tcp", *listen)
 	if err != nil {
 		return fmt.Errorf("-listen: %w", err)

@@ -31,6 +31,8 @@ import (
 	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/ordersrpc"
 	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/pass"
 	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/postgres"
+	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/quarantine"
+	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/quota"
 	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/rpc"
 	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/store"
 	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/vault"
@@ -66,16 +68,14 @@ func New(ctx context.Context, cfg Config, g *run.Group) error {
 		return err
 	}
 
-	stores, engine, err := domain(cfg, o, db, vault.New(sealer, db, cache, o.Log), peers)
+	deps, err := domain(cfg, o, db, vault.New(sealer, db, cache, o.Log), peers)
 	if err != nil {
 		return err
 	}
 
 	keys := auth.NewKeys(suite.VerificationKeys(peers.identity), auth.NewKeyStore(database.Pool, postgres.Schema), time.Now)
-	server, err := newServer(cfg, o, database.Ready, keys, rpc.NewServer(rpc.Deps{
-		Stores: stores, Engine: engine, History: db, Zone: cfg.BusinessTimezone,
-		Retention: time.Duration(cfg.LogRetentionDays) * day, Now: time.Now,
-	}), &suite.System{Service: Name, Version: run.VersionText(), Started: time.Now(), Pool: database.Pool, Redis: reach(cache)})
+	server, err := newServer(cfg, o, database.Ready, keys, rpc.NewServer(deps),
+		&suite.System{Service: Name, Version: run.VersionText(), Started: time.Now(), Pool: database.Pool, Redis: reach(cache)})
 	if err != nil {
 		return err
 	}
@@ -127,22 +127,29 @@ func dial(
 }
 
 // domain wires the use-cases and the engine to what they need.
-func domain(cfg Config, o *obs.Observability, db *postgres.DB, tokens *vault.Vault, p peers) (*store.Service, *pass.Engine, error) {
+func domain(cfg Config, o *obs.Observability, db *postgres.DB, tokens *vault.Vault, p peers) (rpc.Deps, error) {
 	hosts, err := store.ParseAllowList(cfg.AllowedHosts)
 	if err != nil {
-		return nil, nil, err
+		return rpc.Deps{}, err
 	}
 	shops := ecomanager.New(dialguard.New(hosts.Exact), time.Now, "LibertaPhonix/"+run.VersionText())
 	orders := ordersrpc.New(p.orders)
+	spent := db.Quota(nil)
+	metered := quota.NewMeter(shops, tokens, spent, time.Now)
 	stores := store.NewService(store.Dependencies{
-		Repository: db, Vault: tokens, Shops: shops, Orders: orders, Hosts: hosts,
+		Repository: db, Vault: tokens, Shops: metered, Orders: orders, Hosts: hosts,
 		DefaultZone: cfg.BusinessTimezone.String(), NewID: newID,
 	})
-	engine := pass.NewEngine(shops, orders, tokens, db, o.Log, time.Now, pass.Config{
+	engine := pass.NewEngine(shops, orders, tokens, db, spent, o.Log, time.Now, pass.Config{
 		BatchSize: cfg.BatchSize, InitialSync: time.Duration(cfg.InitialSyncDays) * day,
-		Ended: count(o.Metrics),
+		Prepare: stores.ApplyMap, Ended: count(o.Metrics),
 	})
-	return stores, engine, nil
+	return rpc.Deps{
+		Stores: stores, Engine: engine, History: db, Quota: spent,
+		Quarantine: quarantine.NewService(db, db, tokens, metered, orders, time.Now),
+		Zone:       cfg.BusinessTimezone,
+		Retention:  time.Duration(cfg.LogRetentionDays) * day, Now: time.Now,
+	}, nil
 }
 
 func newServer(

@@ -235,6 +235,8 @@ type fakeOrders struct {
 	calls int
 	// judge answers in place of the rows' own judgement, by upstream id.
 	judge map[int64]*ordersv1.IngestResult
+	// applied is the version of the state map; these tests remap one store each.
+	applied int32
 }
 
 func (f *fakeOrders) IngestOrders(_ context.Context, req *ordersv1.IngestOrdersRequest) (*ordersv1.IngestOrdersResponse, error) {
@@ -281,6 +283,40 @@ func (f *fakeOrders) DescribeStore(_ context.Context, req *ordersv1.DescribeStor
 		if len(res.GetNewest()) < 20 {
 			res.Newest = append(res.Newest, &ordersv1.KnownOrder{UpstreamId: id, Reference: row.GetReference()})
 		}
+	}
+	return res, nil
+}
+
+func (f *fakeOrders) ListUpstreamStates(_ context.Context, req *ordersv1.ListUpstreamStatesRequest) (*ordersv1.ListUpstreamStatesResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	res := &ordersv1.ListUpstreamStatesResponse{AppliedVersion: f.applied}
+	states := map[string]int32{}
+	for _, row := range f.rows[req.GetStoreId()] {
+		states[row.GetUpstreamState()]++
+	}
+	for state, n := range states {
+		res.States = append(res.States, &ordersv1.UpstreamState{State: state, Orders: n})
+	}
+	return res, nil
+}
+
+func (f *fakeOrders) RemapStore(_ context.Context, req *ordersv1.RemapStoreRequest) (*ordersv1.RemapStoreResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	res := &ordersv1.RemapStoreResponse{}
+	for _, row := range f.rows[req.GetStoreId()] {
+		for _, m := range req.GetMeanings() {
+			if m.GetState() == row.GetUpstreamState() && m.GetMeaning() != row.GetMeaning() {
+				res.MeaningChanged++
+				if !req.GetValidateOnly() {
+					row.Meaning = m.GetMeaning()
+				}
+			}
+		}
+	}
+	if !req.GetValidateOnly() {
+		f.applied = req.GetVersion()
 	}
 	return res, nil
 }

@@ -10,9 +10,14 @@ import (
 	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/shop"
 )
 
-// write hands the rows over in batches, each with its checkpoint, in page
-// order. news counts what orders created and updated.
-func (r *run) write(ctx context.Context, page shop.Page, cursor string, rows []shop.Row) (news int64, err error) {
+// write hands the rows of a page over in batches, each with its checkpoint, in
+// page order; the last one carries the position behind the page. news counts
+// what orders created and updated.
+func (r *run) write(ctx context.Context, source Source, page shop.Page, rows []shop.Row, behind Position) (news int64, err error) {
+	left := len(rows)
+	if left == 0 {
+		r.position = behind // with the next checkpoint, or the ending
+	}
 	for batch := range batches(rows, r.engine.config.BatchSize) {
 		if ctx.Err() != nil {
 			return news, context.Cause(ctx)
@@ -20,12 +25,17 @@ func (r *run) write(ctx context.Context, page shop.Page, cursor string, rows []s
 		// A batch that was begun is brought to its checkpoint: cancelling ends
 		// a pass between two batches.
 		whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), batchTime)
-		fresh, err := r.writeBatch(whole, page, cursor, batch)
+		position := r.position
+		if left -= len(batch); left == 0 {
+			position = behind
+		}
+		fresh, err := r.writeBatch(whole, source, page, batch, position)
 		cancel()
 		news += fresh
 		if err != nil {
 			return news, err
 		}
+		r.position = position
 	}
 	return news, nil
 }
@@ -53,9 +63,12 @@ func batches(rows []shop.Row, size int) iter.Seq[[]shop.Row] {
 	}
 }
 
-func (r *run) writeBatch(ctx context.Context, page shop.Page, cursor string, rows []shop.Row) (news int64, err error) {
-	batch := Batch{StoreID: r.store.ID, Source: Live, MapVersion: r.ticket.States.Version}
-	point := Checkpoint{Cursor: cursor, Unknown: map[string]int64{}}
+func (r *run) writeBatch(ctx context.Context, source Source, page shop.Page, rows []shop.Row, position Position) (news int64, err error) {
+	if err := r.lives(ctx); err != nil {
+		return 0, err
+	}
+	batch := Batch{StoreID: r.store.ID, Source: source, MapVersion: r.ticket.States.Version}
+	point := Checkpoint{Position: position, Unknown: map[string]int64{}}
 	unknown := make([]bool, 0, len(rows))
 	for _, row := range rows {
 		if row.Problem != nil {
@@ -67,9 +80,6 @@ func (r *run) writeBatch(ctx context.Context, page shop.Page, cursor string, row
 		batch.Rows = append(batch.Rows, Observation{
 			Order: row.Order, Meaning: meaning, ObservedAt: page.SentAt, Raw: row.Raw,
 		})
-		if !row.Order.UpdatedAt.IsZero() {
-			point.Last = row.Order.Key()
-		}
 	}
 	outcomes, err := r.ingest(ctx, batch)
 	if err != nil {
@@ -118,7 +128,7 @@ func (r *run) writeBatch(ctx context.Context, page shop.Page, cursor string, row
 	}
 	r.store.ReferencePrefixes = append(slices.Clone(r.store.ReferencePrefixes), point.Prefixes...)
 	r.note(func(p *Pass) {
-		counts.Requests = p.Counts.Requests
+		counts.Requests, counts.Gaps = p.Counts.Requests, int64(len(position.Gaps))
 		p.Counts = counts
 	})
 	if r.mismatches >= maxMismatches {

@@ -14,7 +14,8 @@ import (
 func (r *run) finish(ctx context.Context, err error) Pass {
 	ending := r.ending(err)
 	ending.Counts = r.counts()
-	ending.Distrust = r.walk.distrust
+	ending.Counts.Gaps = int64(len(r.position.Gaps))
+	ending.Position = r.position
 	if shop.Internal == ending.Failure {
 		r.engine.log.ErrorContext(ctx, "a pass failed", "store", r.store.Identifier, "pass", r.ticket.PassID, "error", err)
 	}
@@ -34,7 +35,8 @@ func (r *run) finish(ctx context.Context, err error) Pass {
 		"result", string(ending.Result), "failure", string(ending.Failure),
 		"requests", c.Requests, "created", c.Created, "updated", c.Updated, "quarantined", c.Quarantined)
 	r.note(func(p *Pass) {
-		p.EndedAt = r.engine.now()
+		p.EndedAt, p.WaitingUntil = r.engine.now(), time.Time{}
+		p.Counts = ending.Counts
 		p.Result, p.Failure, p.Message, p.ResumeAt = ending.Result, ending.Failure, ending.Message, ending.ResumeAt
 	})
 	return r.pass
@@ -46,9 +48,9 @@ func (r *run) remarks() string {
 	var remarks []string
 	if n := r.counts().Outside; n > 0 {
 		remarks = append(remarks, fmt.Sprintf("%d rows unchanged since before %s were left to a backfill",
-			n, r.walk.position.Floor.UTC().Format(time.DateOnly)))
+			n, r.position.Floor.UTC().Format(time.DateOnly)))
 	}
-	if r.walk.distrust || r.walk.position.Mode == IDOnly {
+	if r.position.Mode == IDOnly {
 		remarks = append(remarks, "the shop's listing by last change is not dependable: rows that share a second may be missed until a rescan")
 	}
 	return strings.Join(remarks, "; ")
@@ -62,23 +64,27 @@ func (r *run) ending(err error) Ending {
 	var fault *shop.Fault
 	switch {
 	case err == nil:
-		position := r.walk.finished()
-		e.Result, e.Position, e.Message = Succeeded, &position, r.remarks()
+		e.Result, e.Message = Succeeded, r.remarks()
 	case errors.Is(err, errLeft), errors.Is(err, context.Canceled):
-		e.Result, e.Message = Cancelled, "cancelled; the next pass begins again from the top"
+		e.Result, e.Message = Cancelled, "cancelled; the next pass goes on"
 	case errors.Is(err, ErrPaused):
 		e.Result, e.Message = Cancelled, err.Error()
 	case errors.Is(err, ErrTermLost):
 		e.Result, e.Message = Abandoned, err.Error()
 	case errors.As(err, &order):
 		e.Failure, e.Message = shop.OrderBroken, order.Error()
-		r.walk.distrust = r.walk.distrust || order.Inside
+		if order.Inside {
+			r.position.Mode = IDOnly
+		}
 	case errors.Is(err, errOtherShop):
 		e.Failure, e.Pause = shop.OtherShop, true
 		e.Message = "the shop answers orders of another shop: check base URL and token"
 	case errors.As(err, &wait):
-		e.Failure, e.ResumeAt = shop.FailureOf(err), wait.until
-		e.Message = fmt.Sprintf("the shop asks to wait until %s", wait.until.UTC().Format(time.RFC3339))
+		e.Result, e.Failure, e.ResumeAt = Deferred, shop.RateLimitReached, wait.until
+		if !errors.Is(wait.cause, errQuota) {
+			e.Failure = shop.FailureOf(wait.cause)
+		}
+		e.Message = fmt.Sprintf("goes on at %s: %s", wait.until.UTC().Format(time.RFC3339), advice(wait.cause))
 	case errors.As(err, &fault):
 		e.Failure, e.Message, e.Pause = shop.FailureOf(err), shop.Advice(err), fault.NeedsPerson()
 	case errors.Is(err, errNoClock):
@@ -88,5 +94,17 @@ func (r *run) ending(err error) Ending {
 	default:
 		e.Failure, e.Message = shop.Internal, shop.Advice(err)
 	}
+	if stuck := len(r.position.Gaps); stuck > 0 && e.Result == Failed {
+		e.Message = fmt.Sprintf("%s; parts of the listing left for later passes: %d", e.Message, stuck)
+	}
 	return e
+}
+
+// failureOf names what a gap met.
+func failureOf(err error) shop.Failure {
+	var order *OrderError
+	if errors.As(err, &order) {
+		return shop.OrderBroken
+	}
+	return shop.FailureOf(err)
 }

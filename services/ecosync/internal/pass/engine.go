@@ -77,6 +77,9 @@ type Config struct {
 	// InitialSync is how far the first pass of a store goes back
 	// (INITIAL_SYNC_DAYS).
 	InitialSync time.Duration
+	// Prepare, when set, is done at the beginning of each pass, before anything
+	// is read: it brings the orders to the present state map.
+	Prepare func(ctx context.Context, storeID string) error
 	// Ended, when set, is told each pass that was begun, for metrics.
 	Ended func(Pass)
 }
@@ -87,14 +90,15 @@ type Engine struct {
 	orders   Orders
 	tokens   Tokens
 	journal  Journal
+	quota    Quota
 	log      *slog.Logger
 	now      func() time.Time
 	config   Config
 }
 
 // NewEngine wires an engine; now is for the records only.
-func NewEngine(u Upstream, o Orders, t Tokens, j Journal, log *slog.Logger, now func() time.Time, c Config) *Engine {
-	return &Engine{upstream: u, orders: o, tokens: t, journal: j, log: log, now: now, config: c}
+func NewEngine(u Upstream, o Orders, t Tokens, j Journal, q Quota, log *slog.Logger, now func() time.Time, c Config) *Engine {
+	return &Engine{upstream: u, orders: o, tokens: t, journal: j, quota: q, log: log, now: now, config: c}
 }
 
 // SyncStores makes one pass over each store, all at once, and returns when the
@@ -126,7 +130,7 @@ func (e *Engine) Run(ctx context.Context, s store.Store, report func(Progress)) 
 	tell := func(p Pass) { report(Progress{StoreID: s.ID, Identifier: s.Identifier, Pass: p}) }
 	notBegun := func(result Result, failure shop.Failure, message string) Pass {
 		now := e.now()
-		p := Pass{StoreID: s.ID, StartedAt: now, EndedAt: now, Result: result, Failure: failure, Message: message}
+		p := Pass{StoreID: s.ID, Kind: LiveKind, StartedAt: now, EndedAt: now, Result: result, Failure: failure, Message: message}
 		tell(p)
 		return p
 	}
@@ -136,6 +140,7 @@ func (e *Engine) Run(ctx context.Context, s store.Store, report func(Progress)) 
 	if ctx.Err() != nil {
 		return notBegun(Cancelled, shop.NoFailure, "cancelled before it began")
 	}
+	began := time.Now()
 	ticket, err := e.begin(ctx, s.ID)
 	switch {
 	case errors.Is(err, ErrAlreadyRunning):
@@ -147,8 +152,8 @@ func (e *Engine) Run(ctx context.Context, s store.Store, report func(Progress)) 
 		return notBegun(Failed, shop.Internal, "the pass could not begin")
 	}
 	r := &run{
-		engine: e, store: ticket.Store, ticket: ticket, walk: newWalk(ticket.Position), tell: tell,
-		pass: Pass{ID: ticket.PassID, StoreID: s.ID, StartedAt: ticket.StartedAt},
+		engine: e, store: ticket.Store, ticket: ticket, position: ticket.Position, tell: tell, renewed: began,
+		pass: Pass{ID: ticket.PassID, StoreID: s.ID, Kind: LiveKind, StartedAt: ticket.StartedAt},
 	}
 	r.note(func(*Pass) {})
 	record := r.finish(ctx, r.alive(ctx))
@@ -167,11 +172,6 @@ func (e *Engine) begin(ctx context.Context, storeID string) (t Ticket, err error
 func (r *run) close(ctx context.Context, e Ending) (err error) {
 	defer caught(&err)
 	return r.engine.journal.Finish(ctx, r.ticket, e)
-}
-
-func (r *run) renew(ctx context.Context) (err error) {
-	defer caught(&err)
-	return r.engine.journal.Renew(ctx, r.ticket, Lease)
 }
 
 // alive runs the walk with a pulse: the term is renewed while the walk lasts,
@@ -201,6 +201,33 @@ func (r *run) alive(ctx context.Context) (err error) {
 	default:
 		return cause
 	}
+}
+
+// renew gives a sign of life and remembers when it was asked for.
+func (r *run) renew(ctx context.Context) (err error) {
+	defer caught(&err)
+	r.renewing.Lock()
+	defer r.renewing.Unlock()
+	asked := time.Now()
+	err = r.engine.journal.Renew(ctx, r.ticket, Lease)
+	if err == nil {
+		r.renewed = asked
+	}
+	return err
+}
+
+// lives is asked before each call to orders: a process that was frozen for
+// longer than its lease may wake up in the middle of a batch, and must learn
+// that its term is lost before it writes, not after. The clock is monotonic and
+// our own: it is held against nothing but itself.
+func (r *run) lives(ctx context.Context) error {
+	r.renewing.Lock()
+	fresh := time.Since(r.renewed) < Lease*2/3
+	r.renewing.Unlock()
+	if fresh {
+		return nil
+	}
+	return r.renew(ctx)
 }
 
 // caught turns a panic into an error of this pass: the other stores go on, and

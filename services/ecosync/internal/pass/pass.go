@@ -4,12 +4,8 @@
 // stop rule, batches and checkpoints, the policy of retries and waits, and the
 // running of many stores beside each other. There is one engine and every
 // trigger calls it (lesson P17). It does no I/O of its own and never compares a
-// shop's time with our clock. Start reading at walk (the pure arithmetic), then
-// Engine.Run.
-//
-// Places left for what comes next: gaps (Position), leases over replicas
-// (Ticket.Term is checked by every write already), quota windows (in front of
-// run.request), the walk by id (Mode), rescan and backfill (Source).
+// shop's time with our clock. Start reading at Position and walk (the pure
+// arithmetic), then Engine.Run.
 package pass
 
 import (
@@ -32,6 +28,18 @@ const (
 	Skipped        Result = "SKIPPED"
 	AlreadyRunning Result = "ALREADY_RUNNING"
 	Abandoned      Result = "ABANDONED"
+	// Deferred: the quota is spent for longer than a pass waits (lesson P3).
+	Deferred Result = "DEFERRED"
+)
+
+// Kind is what a pass walks over; the values are those of the contract.
+type Kind string
+
+const (
+	// LiveKind: what changed, then gaps, then the rescan when it is due.
+	LiveKind Kind = "LIVE"
+	// BackfillKind: history that live passes leave alone.
+	BackfillKind Kind = "BACKFILL"
 )
 
 // Pass is the record of one pass over one store.
@@ -39,6 +47,7 @@ type Pass struct {
 	// ID is 0 when nothing was begun: SKIPPED and ALREADY_RUNNING.
 	ID        int64
 	StoreID   string
+	Kind      Kind
 	StartedAt time.Time
 	// EndedAt is zero while it runs.
 	EndedAt time.Time
@@ -46,6 +55,8 @@ type Pass struct {
 	Failure shop.Failure
 	// Message is for people and carries no secret and no name.
 	Message string
+	// WaitingUntil is set while the pass waits for the shop.
+	WaitingUntil time.Time
 	// ResumeAt is when a wait that was too long for the pass is over; zero
 	// otherwise.
 	ResumeAt time.Time
@@ -69,23 +80,10 @@ type Counts struct {
 	Outside int64
 	// UnknownStates counts written rows whose state no entry of the map covers.
 	UnknownStates int64
-}
-
-// Position is what is known to have been read of a store: everything between
-// Floor and Head.
-type Position struct {
-	// Head is nil before the first completed pass. It moves only when a walk
-	// reached its end, so that a pass killed anywhere is simply repeated
-	// (lessons P2, P9).
-	Head *shop.Key
-	// Settled says that Head's second was over, by the shop's clock, when it was
-	// read: no further row can appear in it.
-	Settled bool
-	// Floor is how far back the first pass went; zero before it. What lies below
-	// was never live and belongs to a backfill (lesson P40).
-	Floor time.Time
-	// Mode is how the store must be walked.
-	Mode Mode
+	// Gaps is how many are left.
+	Gaps int64
+	// UpstreamDeleted counts orders found to be deleted in the shop.
+	UpstreamDeleted int64
 }
 
 // Mode is how a store's listing can be trusted.
@@ -118,8 +116,14 @@ type Ticket struct {
 // contract of orders.
 type Source string
 
-// Live is the incremental pass. Rescan, webhook and backfill join it here.
-const Live Source = "PASS"
+const (
+	// Live is the incremental pass.
+	Live Source = "PASS"
+	// Rescan is the walk by id.
+	Rescan Source = "RESCAN"
+	// Backfill is history: what it creates is not made ready (lesson P40).
+	Backfill Source = "BACKFILL"
+)
 
 // Batch is what goes to the orders service in one call.
 type Batch struct {
@@ -177,10 +181,9 @@ const IdentityMismatch = "IDENTITY_MISMATCH"
 // transaction.
 type Checkpoint struct {
 	Counts Counts
-	// Last is the key of the last row written: where a gap would begin.
-	Last shop.Key
-	// Cursor is the one that read the page of Last.
-	Cursor string
+	// Position is what is known behind this batch: with the last batch of a page
+	// it moves on.
+	Position Position
 	// Quarantine is stored with the checkpoint and never after it: a row that
 	// is neither in orders nor in quarantine would be lost.
 	Quarantine []Quarantined
@@ -205,10 +208,8 @@ type Ending struct {
 	Message  string
 	ResumeAt time.Time
 	Counts   Counts
-	// Position is nil unless the walk reached its end.
-	Position *Position
-	// Distrust marks the store ID_ONLY.
-	Distrust bool
+	// Position is what is known now, however the pass ended.
+	Position Position
 	// Pause stops the store until a person acts.
 	Pause bool
 	// TokenVersion is the token the pass used: a token that a person has

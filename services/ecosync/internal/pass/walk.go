@@ -34,24 +34,61 @@ func (e *OrderError) Error() string { return fmt.Sprintf("page %d: %s", e.Page, 
 // head nor floor can be found, and ours must not stand in for it.
 var errNoClock = errors.New("the answer has no Date header")
 
-// walk is the arithmetic of one pass: which rows of a page are written, and
-// whether there must be another page. It does nothing but compare.
+// walk is the arithmetic of one stretch of the listing, from the top or from a
+// gap: which rows of a page are written, whether there must be another page, and
+// what is known if it ends here. It does nothing but compare.
 type walk struct {
-	position Position
+	// base is the position that the walk began with.
+	base Position
+	// gap is the index in base.Gaps of the one that is read; top when none is.
+	gap int
+	// floor is where what is known begins again: nil in a store's first pass.
+	floor   *shop.Key
+	settled bool
 	// clock is the shop's, from the first page.
 	clock time.Time
-	// top is the first row that may become the head.
-	top *shop.Key
+	// highest is the first row that may become the head.
+	highest *shop.Key
 	// last is the oldest key seen so far.
 	last     shop.Key
 	pages    int
 	cursors  map[string]bool
 	firstIDs map[int64]bool
-	distrust bool
+	// weak: the cursor has no second column, so that rows of one second are lost
+	// at page edges.
+	weak bool
 }
 
-func newWalk(p Position) *walk {
-	return &walk{position: p, cursors: map[string]bool{}, firstIDs: map[int64]bool{}}
+// top stands for no gap.
+const top = -1
+
+// fromTop walks what is new.
+func fromTop(p Position) *walk {
+	return &walk{
+		base: p, gap: top, floor: p.Head, settled: p.Settled,
+		cursors: map[string]bool{}, firstIDs: map[int64]bool{},
+	}
+}
+
+// fromGap goes on where a walk ended early.
+func fromGap(p Position, i int) *walk {
+	g := p.Gaps[i]
+	w := &walk{
+		base: p, gap: i, settled: g.Settled, last: g.Last,
+		cursors: map[string]bool{g.Cursor: true}, firstIDs: map[int64]bool{},
+	}
+	if g.Floor != (shop.Key{}) {
+		w.floor = &g.Floor
+	}
+	return w
+}
+
+// begin is the cursor of the first page.
+func (w *walk) begin() string {
+	if w.gap == top {
+		return ""
+	}
+	return w.base.Gaps[w.gap].Cursor
 }
 
 // step is the judgement on one page.
@@ -84,14 +121,14 @@ func (w *walk) read(page shop.Page, backTo time.Duration) (step, error) {
 	}
 	if w.pages == 1 {
 		w.clock = page.Date
-		if w.position.Floor.IsZero() {
-			w.position.Floor = page.Date.Add(-backTo)
+		if w.base.Floor.IsZero() {
+			w.base.Floor = page.Date.Add(-backTo)
 		}
 	}
 	if err := w.progress(page); err != nil {
 		return step{}, err
 	}
-	s := step{end: page.Next.End(), overlap: w.position.Head != nil}
+	s := step{end: page.Next.End(), overlap: w.floor != nil}
 	judged, first := 0, true
 	var oldest time.Time
 	for _, row := range page.Rows {
@@ -109,7 +146,7 @@ func (w *walk) read(page shop.Page, backTo time.Duration) (step, error) {
 			}
 		}
 		w.last, first = key, false
-		if key.At.Before(w.position.Floor) {
+		if key.At.Before(w.base.Floor) {
 			s.outside++
 		} else {
 			s.rows = append(s.rows, row)
@@ -117,12 +154,12 @@ func (w *walk) read(page shop.Page, backTo time.Duration) (step, error) {
 		if key.At.After(page.Date.Add(ahead)) {
 			continue // written, and no measure for anything
 		}
-		if w.top == nil {
-			w.top = &key
+		if w.highest == nil {
+			w.highest = &key
 		}
 		judged++
 		oldest = key.At
-		if w.position.Head != nil && key.At.After(w.position.Head.At) {
+		if w.floor != nil && key.At.After(w.floor.At) {
 			s.overlap = false
 		}
 	}
@@ -131,8 +168,8 @@ func (w *walk) read(page shop.Page, backTo time.Duration) (step, error) {
 		s.overlap = false
 		return s, nil
 	}
-	s.end = s.end || oldest.Before(w.position.Floor)
-	if s.overlap && !w.position.Settled && !oldest.Before(w.position.Head.At) {
+	s.end = s.end || oldest.Before(w.base.Floor)
+	if s.overlap && !w.settled && !oldest.Before(w.floor.At) {
 		// The head's second was still running when it was read: hundreds of
 		// changes may share it. Only below it are we sure.
 		s.overlap = false
@@ -164,20 +201,29 @@ func (w *walk) progress(page shop.Page) error {
 		// A cursor without updated_at is the bookmark of a listing by id: rows may
 		// follow each other in time by chance, and an old order that changes today
 		// stays far below the head (lesson P4).
-		w.distrust = true
+		w.weak = true
 	}
 	return nil
 }
 
-// finished is the position after a walk that reached its end.
-func (w *walk) finished() Position {
-	p := w.position
-	if w.top != nil {
-		// Also when it is older than the old head: the order that stood there
-		// was deleted or taken back, and a head above everything the shop has
-		// would never be reached again (lesson P7).
-		p.Head = w.top
-		p.Settled = w.clock.Sub(w.top.At) > settling
+// stopped is what is known if the walk ends behind the page that named this
+// cursor.
+func (w *walk) stopped(cursor string) Position {
+	if w.gap != top {
+		g := w.base.Gaps[w.gap]
+		return w.base.narrowed(w.gap, Gap{Last: w.last, Cursor: cursor, Floor: g.Floor, Settled: g.Settled})
 	}
-	return p
+	if w.highest == nil {
+		// Nothing that could be a head was read yet: the next pass begins again.
+		return w.base
+	}
+	return w.base.raised(w.highest, w.clock).opened(w.base.below(w.last, cursor))
+}
+
+// finished is what is known when the walk reached its end.
+func (w *walk) finished() Position {
+	if w.gap != top {
+		return w.base.closed(w.gap)
+	}
+	return w.base.raised(w.highest, w.clock)
 }

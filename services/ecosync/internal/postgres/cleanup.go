@@ -20,6 +20,12 @@ const deletePasses = `
 const deleteResolved = `
 	DELETE FROM ecosync.quarantine WHERE resolved_at < now() - $1::interval`
 
+// What was counted of a token that no store has any more, and whose day is over.
+const deleteQuotas = `
+	DELETE FROM ecosync.quota q
+	 WHERE q.began[4] < now() - interval '1 day' AND coalesce(q.blocked_until, '-infinity') < now()
+	   AND NOT EXISTS (SELECT FROM ecosync.store s WHERE s.token_fingerprint = q.token_fingerprint)`
+
 // Cleanup removes what is past its retention; repeating it removes nothing.
 func (d *DB) Cleanup(ctx context.Context, retention time.Duration) ([]store.Removed, error) {
 	var removed []store.Removed
@@ -30,6 +36,11 @@ func (d *DB) Cleanup(ctx context.Context, retention time.Duration) ([]store.Remo
 		}
 		removed = append(removed, store.Removed{Kind: kind.name, Count: tag.RowsAffected()})
 	}
+	tag, err := d.pool.Exec(ctx, deleteQuotas)
+	if err != nil {
+		return removed, fmt.Errorf("clean up quota: %w", err)
+	}
+	removed = append(removed, store.Removed{Kind: "quota", Count: tag.RowsAffected()})
 	forgotten, err := d.keys.DeleteExpired(ctx, d.pool)
 	if err != nil {
 		return removed, err

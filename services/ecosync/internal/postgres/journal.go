@@ -27,12 +27,12 @@ const beginPass = `
 	  FROM ecosync.store s
 	 WHERE p.store_id = $1 AND s.id = p.store_id AND s.active AND s.paused_at IS NULL
 	   AND (p.held_until IS NULL OR p.held_until <= now())
-	RETURNING p.term, p.head_at, p.head_id, p.head_settled, p.floor_at, p.mode`
+	RETURNING p.term, p.head_at, p.head_id, p.head_settled, p.floor_at, p.gaps, p.mode`
 
 const abandonPass = `
 	UPDATE ecosync.pass
 	   SET ended_at = now(), result = 'ABANDONED', message = 'the process that made this pass ended in the middle'
-	 WHERE store_id = $1 AND ended_at IS NULL`
+	 WHERE store_id = $1 AND kind = 'LIVE' AND ended_at IS NULL`
 
 const insertPass = `
 	INSERT INTO ecosync.pass (store_id, term) VALUES ($1, $2) RETURNING id, started_at`
@@ -45,6 +45,7 @@ func (d *DB) Begin(ctx context.Context, storeID string, lease time.Duration) (ti
 		HeadID      *int64
 		HeadSettled bool
 		FloorAt     *time.Time
+		Gaps        []gapRow
 		Mode        string
 	}
 	err = pg.InTx(ctx, d.pool, func(tx pgx.Tx) error {
@@ -63,7 +64,7 @@ func (d *DB) Begin(ctx context.Context, storeID string, lease time.Duration) (ti
 			return fmt.Errorf("abandon a dead pass: %w", err)
 		}
 		ticket = pass.Ticket{StoreID: storeID, Term: p.Term, Position: pass.Position{
-			Settled: p.HeadSettled, Floor: value(p.FloorAt), Mode: pass.Mode(p.Mode),
+			Settled: p.HeadSettled, Floor: value(p.FloorAt), Gaps: fromGaps(p.Gaps), Mode: pass.Mode(p.Mode),
 		}}
 		if p.HeadAt != nil {
 			ticket.Position.Head = &shop.Key{At: *p.HeadAt, ID: *p.HeadID}
@@ -120,9 +121,9 @@ const lockTerm = `
 
 const checkpointPass = `
 	UPDATE ecosync.pass
-	   SET last_at = coalesce($2, last_at), last_id = coalesce($3, last_id), cursor = $4,
-	       requests = $5, pages = $6, rows = $7, created = $8, updated = $9, unchanged = $10, stale = $11,
-	       deleted = $12, quarantined = $13, became_ready = $14, outside = $15, unknown_states = $16
+	   SET requests = $2, pages = $3, rows = $4, created = $5, updated = $6, unchanged = $7, stale = $8,
+	       deleted = $9, quarantined = $10, became_ready = $11, outside = $12, unknown_states = $13,
+	       gaps = $14, upstream_deleted = $15
 	 WHERE id = $1`
 
 // An equal raw is not written again: a bad row of a quarter of a megabyte that is met
@@ -163,14 +164,13 @@ func (d *DB) Checkpoint(ctx context.Context, t pass.Ticket, c pass.Checkpoint) e
 			return err
 		}
 		n := c.Counts
-		var lastID *int64
-		if !c.Last.At.IsZero() {
-			lastID = &c.Last.ID
-		}
-		if _, err := tx.Exec(ctx, checkpointPass, t.PassID, orNull(c.Last.At), lastID, c.Cursor,
+		if _, err := tx.Exec(ctx, checkpointPass, t.PassID,
 			n.Requests, n.Pages, n.Rows, n.Created, n.Updated, n.Unchanged, n.Stale,
-			n.Deleted, n.Quarantined, n.BecameReady, n.Outside, n.UnknownStates); err != nil {
+			n.Deleted, n.Quarantined, n.BecameReady, n.Outside, n.UnknownStates, n.Gaps, n.UpstreamDeleted); err != nil {
 			return fmt.Errorf("checkpoint a pass: %w", err)
+		}
+		if err := move(ctx, tx, t, c.Position); err != nil {
+			return err
 		}
 		if err := quarantine(ctx, tx, t, c.Quarantine); err != nil {
 			return err
@@ -250,17 +250,66 @@ const finishPass = `
 	UPDATE ecosync.pass
 	   SET ended_at = now(), result = $2, failure = $3, message = $4, resume_at = $5,
 	       requests = $6, pages = $7, rows = $8, created = $9, updated = $10, unchanged = $11, stale = $12,
-	       deleted = $13, quarantined = $14, became_ready = $15, outside = $16, unknown_states = $17
+	       deleted = $13, quarantined = $14, became_ready = $15, outside = $16, unknown_states = $17,
+	       gaps = $18, upstream_deleted = $19
 	 WHERE id = $1 AND ended_at IS NULL`
 
 const movePosition = `
 	UPDATE ecosync.sync_position
-	   SET head_at = $3, head_id = $4, head_settled = $5, floor_at = $6, last_success_at = now()
+	   SET head_at = $3, head_id = $4, head_settled = $5, floor_at = $6, gaps = $7, mode = $8
 	 WHERE store_id = $1 AND term = $2`
+
+// move writes what is known. It is part of each checkpoint, so that whoever
+// takes over a dead pass goes on where that one was (lessons P2, P9).
+func move(ctx context.Context, tx pgx.Tx, t pass.Ticket, p pass.Position) error {
+	var headAt *time.Time
+	var headID *int64
+	if p.Head != nil {
+		headAt, headID = &p.Head.At, &p.Head.ID
+	}
+	if _, err := tx.Exec(ctx, movePosition, t.StoreID, t.Term, headAt, headID, p.Settled, orNull(p.Floor), toGaps(p.Gaps), string(p.Mode)); err != nil {
+		return fmt.Errorf("move a position: %w", err)
+	}
+	return nil
+}
+
+// gapRow is a gap as it stands in sync_position.gaps.
+type gapRow struct {
+	LastAt   time.Time `json:"last_at"`
+	LastID   int64     `json:"last_id"`
+	Cursor   string    `json:"cursor"`
+	FloorAt  time.Time `json:"floor_at"`
+	FloorID  int64     `json:"floor_id"`
+	Settled  bool      `json:"settled"`
+	Failures int       `json:"failures"`
+	Failure  string    `json:"failure"`
+	Since    time.Time `json:"since"`
+}
+
+func toGaps(gaps []pass.Gap) []gapRow {
+	rows := make([]gapRow, len(gaps))
+	for i, g := range gaps {
+		rows[i] = gapRow{
+			g.Last.At.UTC(), g.Last.ID, g.Cursor, g.Floor.At.UTC(), g.Floor.ID, g.Settled, g.Failures, string(g.Failure), g.Since.UTC(),
+		}
+	}
+	return rows
+}
+
+func fromGaps(rows []gapRow) []pass.Gap {
+	var gaps []pass.Gap
+	for _, g := range rows {
+		gaps = append(gaps, pass.Gap{
+			Last: shop.Key{At: g.LastAt, ID: g.LastID}, Cursor: g.Cursor, Floor: shop.Key{At: g.FloorAt, ID: g.FloorID},
+			Settled: g.Settled, Failures: g.Failures, Failure: shop.Failure(g.Failure), Since: g.Since,
+		})
+	}
+	return gaps
+}
 
 const releaseTerm = `
 	UPDATE ecosync.sync_position
-	   SET held_until = NULL, resume_at = $3, mode = CASE WHEN $4 THEN 'ID_ONLY' ELSE mode END
+	   SET held_until = NULL, resume_at = $3, last_success_at = CASE WHEN $4 THEN now() ELSE last_success_at END
 	 WHERE store_id = $1 AND term = $2`
 
 // A token that a person has replaced while the pass ran is not punished for the
@@ -279,20 +328,13 @@ func (d *DB) Finish(ctx context.Context, t pass.Ticket, e pass.Ending) error {
 		n := e.Counts
 		if _, err := tx.Exec(ctx, finishPass, t.PassID, string(e.Result), string(e.Failure), e.Message, orNull(e.ResumeAt),
 			n.Requests, n.Pages, n.Rows, n.Created, n.Updated, n.Unchanged, n.Stale,
-			n.Deleted, n.Quarantined, n.BecameReady, n.Outside, n.UnknownStates); err != nil {
+			n.Deleted, n.Quarantined, n.BecameReady, n.Outside, n.UnknownStates, n.Gaps, n.UpstreamDeleted); err != nil {
 			return fmt.Errorf("finish a pass: %w", err)
 		}
-		if p := e.Position; p != nil {
-			var headAt *time.Time
-			var headID *int64
-			if p.Head != nil {
-				headAt, headID = &p.Head.At, &p.Head.ID
-			}
-			if _, err := tx.Exec(ctx, movePosition, t.StoreID, t.Term, headAt, headID, p.Settled, orNull(p.Floor)); err != nil {
-				return fmt.Errorf("move a position: %w", err)
-			}
+		if err := move(ctx, tx, t, e.Position); err != nil {
+			return err
 		}
-		if _, err := tx.Exec(ctx, releaseTerm, t.StoreID, t.Term, orNull(e.ResumeAt), e.Distrust); err != nil {
+		if _, err := tx.Exec(ctx, releaseTerm, t.StoreID, t.Term, orNull(e.ResumeAt), e.Result == pass.Succeeded); err != nil {
 			return fmt.Errorf("release a term: %w", err)
 		}
 		if e.Pause {
@@ -304,34 +346,53 @@ func (d *DB) Finish(ctx context.Context, t pass.Ticket, e pass.Ending) error {
 	})
 }
 
-const lastPasses = `
+const selectPass = `
 	SELECT p.store_id::text AS store_id, p.id, p.started_at, p.ended_at, p.result, p.failure, p.message, p.resume_at,
-	       p.requests, p.pages, p.rows, p.created, p.updated, p.unchanged, p.stale, p.deleted, p.quarantined, p.became_ready, p.outside, p.unknown_states
+	       p.requests, p.pages, p.rows, p.created, p.updated, p.unchanged, p.stale, p.deleted, p.quarantined, p.became_ready, p.outside, p.unknown_states,
+	       p.gaps, p.upstream_deleted, p.kind`
+
+const lastPasses = selectPass + `
 	  FROM unnest($1::uuid[]) AS s (id)
 	  JOIN LATERAL (SELECT x.id FROM ecosync.pass x WHERE x.store_id = s.id ORDER BY x.id DESC LIMIT 1) AS last ON true
 	  JOIN ecosync.pass p ON p.id = last.id`
 
 type passRow struct {
-	StoreID       string
-	ID            int64
-	StartedAt     time.Time
-	EndedAt       *time.Time
-	Result        string
-	Failure       string
-	Message       string
-	ResumeAt      *time.Time
-	Requests      int64
-	Pages         int64
-	Rows          int64
-	Created       int64
-	Updated       int64
-	Unchanged     int64
-	Stale         int64
-	Deleted       int64
-	Quarantined   int64
-	BecameReady   int64
-	Outside       int64
-	UnknownStates int64
+	StoreID         string
+	ID              int64
+	StartedAt       time.Time
+	EndedAt         *time.Time
+	Result          string
+	Failure         string
+	Message         string
+	ResumeAt        *time.Time
+	Requests        int64
+	Pages           int64
+	Rows            int64
+	Created         int64
+	Updated         int64
+	Unchanged       int64
+	Stale           int64
+	Deleted         int64
+	Quarantined     int64
+	BecameReady     int64
+	Outside         int64
+	UnknownStates   int64
+	Gaps            int64
+	UpstreamDeleted int64
+	Kind            string
+}
+
+func (r passRow) domain() pass.Pass {
+	return pass.Pass{
+		ID: r.ID, StoreID: r.StoreID, Kind: pass.Kind(r.Kind), StartedAt: r.StartedAt, EndedAt: value(r.EndedAt),
+		Result: pass.Result(r.Result), Failure: shop.Failure(r.Failure), Message: r.Message, ResumeAt: value(r.ResumeAt),
+		Counts: pass.Counts{
+			Requests: r.Requests, Pages: r.Pages, Rows: r.Rows, Created: r.Created, Updated: r.Updated,
+			Unchanged: r.Unchanged, Stale: r.Stale, Deleted: r.Deleted, Quarantined: r.Quarantined,
+			BecameReady: r.BecameReady, Outside: r.Outside, UnknownStates: r.UnknownStates,
+			Gaps: r.Gaps, UpstreamDeleted: r.UpstreamDeleted,
+		},
+	}
 }
 
 // LastPasses reads the last pass of each store, by store id; a store without
@@ -347,15 +408,7 @@ func (d *DB) LastPasses(ctx context.Context, storeIDs []string) (map[string]pass
 	}
 	last := make(map[string]pass.Pass, len(found))
 	for _, r := range found {
-		last[r.StoreID] = pass.Pass{
-			ID: r.ID, StoreID: r.StoreID, StartedAt: r.StartedAt, EndedAt: value(r.EndedAt),
-			Result: pass.Result(r.Result), Failure: shop.Failure(r.Failure), Message: r.Message, ResumeAt: value(r.ResumeAt),
-			Counts: pass.Counts{
-				Requests: r.Requests, Pages: r.Pages, Rows: r.Rows, Created: r.Created, Updated: r.Updated,
-				Unchanged: r.Unchanged, Stale: r.Stale, Deleted: r.Deleted, Quarantined: r.Quarantined,
-				BecameReady: r.BecameReady, Outside: r.Outside, UnknownStates: r.UnknownStates,
-			},
-		}
+		last[r.StoreID] = r.domain()
 	}
 	return last, nil
 }

@@ -252,7 +252,7 @@ func TestACheckpointKeepsWhatCouldNotBecomeAnOrder(t *testing.T) {
 		return pass.Quarantined{Problem: shop.Problem{Reason: shop.BadMoney, Field: "total", Detail: "not an amount", ID: id, Reference: "DEMOA7"}, Raw: []byte(raw)}
 	}
 	point := pass.Checkpoint{
-		Counts: pass.Counts{Rows: 25, Created: 20, Quarantined: 3}, Last: shop.Key{At: time.Now(), ID: 5}, Cursor: "c",
+		Counts: pass.Counts{Rows: 25, Created: 20, Quarantined: 3}, Position: ticket.Position,
 		// One order twice, one row without an id that is no JSON and no UTF-8.
 		Quarantine: []pass.Quarantined{bad(7, "{}"), bad(7, "{ }"), bad(0, "\x00\xff")},
 		Unknown:    map[string]int64{"Expédié": 2}, Prefixes: []string{"NEW"},
@@ -276,7 +276,7 @@ func TestACheckpointKeepsWhatCouldNotBecomeAnOrder(t *testing.T) {
 		t.Errorf("raw %q, %d times, %v", raw, times, err)
 	}
 	// The shop repaired the row: it became an order, and its quarantine is over.
-	if err := db.Checkpoint(t.Context(), ticket, pass.Checkpoint{Settled: []int64{7, 8}}); err != nil {
+	if err := db.Checkpoint(t.Context(), ticket, pass.Checkpoint{Position: ticket.Position, Settled: []int64{7, 8}}); err != nil {
 		t.Fatal(err)
 	}
 	if saved, _ = db.Store(t.Context(), s.ID); saved.Quarantined != 1 {
@@ -319,7 +319,7 @@ func TestARefusedTokenPausesTheStoreUnlessItWasReplacedMeanwhile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := db.Finish(t.Context(), ticket, pass.Ending{Result: pass.Failed, Failure: shop.TokenRefused, Message: "401", Pause: true, TokenVersion: version}); err != nil {
+		if err := db.Finish(t.Context(), ticket, pass.Ending{Result: pass.Failed, Failure: shop.TokenRefused, Message: "401", Position: ticket.Position, Pause: true, TokenVersion: version}); err != nil {
 			t.Fatal(err)
 		}
 		saved, err := db.Store(t.Context(), s.ID)
@@ -350,7 +350,7 @@ func TestAStoreIsDeletedUnlessAPassIsRunning(t *testing.T) {
 	if err := db.Delete(asAdmin(t), s.ID, 1, store.Request{Action: "DeleteStore"}); !errors.Is(err, store.ErrBusy) {
 		t.Errorf("during a pass: %v", err)
 	}
-	if err := db.Finish(t.Context(), ticket, pass.Ending{Result: pass.Succeeded, Position: &pass.Position{}}); err != nil {
+	if err := db.Finish(t.Context(), ticket, pass.Ending{Result: pass.Succeeded, Position: ticket.Position}); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Delete(asAdmin(t), s.ID, 1, store.Request{Action: "DeleteStore"}); err != nil {
@@ -372,7 +372,7 @@ func TestAStoreIsNotDeletedBehindAPassThatRanMeanwhile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := db.Finish(t.Context(), ticket, pass.Ending{Result: pass.Succeeded, Position: &pass.Position{}}); err != nil {
+	if err := db.Finish(t.Context(), ticket, pass.Ending{Result: pass.Succeeded, Position: pass.Position{}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Delete(asAdmin(t), s.ID, before, store.Request{}); !errors.Is(err, store.ErrBusy) {
@@ -403,7 +403,7 @@ func TestAStoreDoesNotMoveUnderARunningPassAndForgetsTheOtherShop(t *testing.T) 
 	}
 	at := time.Date(2025, 11, 18, 9, 2, 44, 0, time.UTC)
 	position := pass.Position{Head: &shop.Key{At: at, ID: 700123}, Settled: true, Floor: at.AddDate(0, 0, -30)}
-	if err := db.Finish(t.Context(), ticket, pass.Ending{Result: pass.Succeeded, Position: &position, Distrust: true}); err != nil {
+	if err := db.Finish(t.Context(), ticket, pass.Ending{Result: pass.Succeeded, Position: position}); err != nil {
 		t.Fatal(err)
 	}
 	moved.Store.Version = renamed.Version
@@ -447,7 +447,7 @@ func TestCleanupKeepsTheLastPassAndTheLastSuccess(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := db.Finish(t.Context(), ticket, pass.Ending{Result: result}); err != nil {
+		if err := db.Finish(t.Context(), ticket, pass.Ending{Result: result, Position: ticket.Position}); err != nil {
 			t.Fatal(err)
 		}
 	}

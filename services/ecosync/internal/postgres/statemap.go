@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/libertaphonix/libertaphonix/kit/pg"
 	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/statemap"
 	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/store"
 )
@@ -44,6 +45,42 @@ func findStateMap(ctx context.Context, q querier, id string) (statemap.Map, erro
 		return statemap.Map{}, fmt.Errorf("read a state map: %w", err)
 	}
 	return statemap.New(found.Version, entries)
+}
+
+const nextStateMap = `
+	UPDATE ecosync.store SET state_map_version = state_map_version + 1
+	 WHERE id = $1 AND state_map_version = $2`
+
+// SaveStateMap implements store.Repository. The store's own version stays: who
+// edits its settings meanwhile loses nothing by a new map.
+func (d *DB) SaveStateMap(ctx context.Context, id string, read int64, entries []statemap.Entry, r store.Request) (saved statemap.Map, err error) {
+	written, err := json.Marshal(entries)
+	if err != nil {
+		return statemap.Map{}, fmt.Errorf("write a state map: %w", err)
+	}
+	err = pg.InTx(ctx, d.pool, func(tx pgx.Tx) error {
+		before, err := findStateMap(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, nextStateMap, id, read)
+		if err != nil {
+			return fmt.Errorf("number a state map: %w", err)
+		}
+		if tag.RowsAffected() == 0 {
+			return store.ErrMapStale
+		}
+		if _, err := tx.Exec(ctx, `INSERT INTO ecosync.state_map (store_id, version, entries) VALUES ($1, $2, $3)`, id, read+1, written); err != nil {
+			return fmt.Errorf("insert a state map: %w", err)
+		}
+		if saved, err = findStateMap(ctx, tx, id); err != nil {
+			return err
+		}
+		return d.record(ctx, tx, r, id,
+			map[string]any{"stateMapVersion": before.Version, "rules": before.Entries},
+			map[string]any{"stateMapVersion": saved.Version, "rules": saved.Entries})
+	})
+	return saved, err
 }
 
 const selectUnknownStates = `

@@ -35,6 +35,8 @@ type storeRow struct {
 	StateMapVersion   int64
 	LastSuccessAt     *time.Time
 	Quarantined       int64
+	IDOnly            bool
+	Gaps              int64
 	Version           int64
 	CreatedAt         time.Time
 	UpdatedAt         time.Time
@@ -46,6 +48,7 @@ const selectStore = `
 	       s.reference_prefixes, s.state_map_version, p.last_success_at,
 	       (SELECT count(*) FROM ecosync.quarantine q
 	         WHERE q.store_id = s.id AND q.resolved_at IS NULL) AS quarantined,
+	       p.mode = 'ID_ONLY' AS id_only, jsonb_array_length(p.gaps) AS gaps,
 	       s.version, s.created_at, s.updated_at
 	  FROM ecosync.store s
 	  JOIN ecosync.sync_position p ON p.store_id = s.id`
@@ -56,7 +59,7 @@ func (r storeRow) domain() store.Store {
 		Credential: store.Credential{Version: r.TokenVersion, LastFour: r.TokenLast4},
 		Active:     r.Active, PausedAt: value(r.PausedAt), PauseReason: r.PauseReason,
 		ReferencePrefixes: r.ReferencePrefixes, StateMapVersion: r.StateMapVersion,
-		LastSuccessAt: value(r.LastSuccessAt), Quarantined: r.Quarantined,
+		LastSuccessAt: value(r.LastSuccessAt), Quarantined: r.Quarantined, IDOnly: r.IDOnly, Gaps: r.Gaps,
 		Version: r.Version, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
 	}
 }

@@ -42,6 +42,7 @@ func toStore(s store.Store) *ecosyncv1.Store {
 		State:            toState(s.State()), PauseReason: s.PauseReason, PausedAt: timestamp(s.PausedAt),
 		TimeZone: s.TimeZone, ReferencePrefix: strings.Join(s.ReferencePrefixes, ", "),
 		StateMapVersion: count(s.StateMapVersion), LastSuccessAt: timestamp(s.LastSuccessAt), Quarantined: count(s.Quarantined),
+		IdOnly: s.IDOnly, Gaps: count(s.Gaps),
 		CreatedAt: timestamp(s.CreatedAt), UpdatedAt: timestamp(s.UpdatedAt), Etag: strconv.FormatInt(s.Version, 10),
 	}
 }
@@ -50,7 +51,7 @@ func toPass(p pass.Pass) *ecosyncv1.Pass {
 	c := p.Counts
 	shown := &ecosyncv1.Pass{
 		StartedAt: timestamp(p.StartedAt), EndedAt: timestamp(p.EndedAt),
-		Result: toResult(p.Result), Failure: toFailure(p.Failure), Message: p.Message,
+		Result: toResult(p.Result), Failure: toFailure(p.Failure), Message: p.Message, ResumeAt: timestamp(p.ResumeAt),
 		Counts: &ecosyncv1.PassCounts{
 			Requests: count(c.Requests), Pages: count(c.Pages), Rows: count(c.Rows),
 			Created: count(c.Created), Updated: count(c.Updated), Unchanged: count(c.Unchanged),

@@ -10,6 +10,8 @@ import (
 	"github.com/libertaphonix/libertaphonix/kit/rpcerr"
 	accessv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/access/v1"
 	ecosyncv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/ecosync/v1"
+	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/pass"
+	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/quarantine"
 	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/store"
 )
 
@@ -24,11 +26,15 @@ var Errors = rpcerr.Table{
 	{Err: store.ErrOtherShop, Code: codes.FailedPrecondition, Reason: ecosyncv1.ErrorReason_OTHER_SHOP},
 	{Match: hasOrders, Code: codes.FailedPrecondition, Reason: ecosyncv1.ErrorReason_STORE_HAS_ORDERS, Detail: orders},
 	{Err: store.ErrStale, Code: codes.Aborted, Reason: ecosyncv1.ErrorReason_ETAG_STALE, Message: "somebody changed the store meanwhile: read it again and repeat"},
+	{Err: store.ErrMapStale, Code: codes.Aborted, Reason: ecosyncv1.ErrorReason_ETAG_STALE, Message: "somebody changed the state map meanwhile: read it again and repeat", Detail: at("version")},
+	{Match: mapInvalid, Code: codes.InvalidArgument, Reason: ecosyncv1.ErrorReason_STATE_MAP_INVALID, Detail: rule},
 	{Err: store.ErrBusy, Code: codes.Aborted, Reason: ecosyncv1.ErrorReason_STORE_BUSY, Message: "a pass over the store is running: pause the store, and repeat when the pass has ended"},
 	{Err: store.ErrZoneInvalid, Code: codes.InvalidArgument, Reason: ecosyncv1.ErrorReason_TIME_ZONE_INVALID, Detail: at("timeZone")},
 	{Err: store.ErrZoneFixed, Code: codes.FailedPrecondition, Reason: ecosyncv1.ErrorReason_TIME_ZONE_FIXED, Detail: at("timeZone")},
 	{Err: store.ErrIncomplete, Code: codes.InvalidArgument, Reason: accessv1.ErrorReason_INVALID_REQUEST, Domain: rpcerr.PlumbingDomain},
 	{Err: store.ErrOrdersUnavailable, Code: codes.Unavailable, Reason: accessv1.ErrorReason_DEPENDENCY_UNAVAILABLE, Domain: rpcerr.PlumbingDomain, Message: "the orders service cannot be asked about this store at the moment; please try again", Detail: soon},
+	{Err: pass.ErrOrdersUnavailable, Code: codes.Unavailable, Reason: accessv1.ErrorReason_DEPENDENCY_UNAVAILABLE, Domain: rpcerr.PlumbingDomain, Message: "the orders service cannot be reached at the moment; please try again", Detail: soon},
+	{Err: quarantine.ErrNotFound, Code: codes.NotFound, Reason: ecosyncv1.ErrorReason_QUARANTINE_NOT_FOUND},
 	{Err: errPageToken, Code: codes.InvalidArgument, Reason: ecosyncv1.ErrorReason_PAGE_TOKEN_INVALID, Detail: at("pageToken")},
 	{Err: errDay, Code: codes.InvalidArgument, Reason: ecosyncv1.ErrorReason_DATE_INVALID, Detail: at("from, to")},
 	{Err: idempotency.ErrReused, Code: codes.InvalidArgument, Reason: accessv1.ErrorReason_REQUEST_ID_REUSED, Domain: rpcerr.PlumbingDomain, Message: "this request id came before with another body: use a new one", Detail: at("requestId")},

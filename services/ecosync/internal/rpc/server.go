@@ -13,7 +13,10 @@ import (
 
 	"github.com/libertaphonix/libertaphonix/kit/audit"
 	ecosyncv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/ecosync/v1"
+	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/condition"
 	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/pass"
+	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/quarantine"
+	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/quota"
 	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/store"
 )
 
@@ -21,12 +24,14 @@ import (
 type Server struct {
 	ecosyncv1.UnimplementedEcosyncServiceServer
 
-	stores    *store.Service
-	engine    *pass.Engine
-	history   History
-	zone      *time.Location
-	retention time.Duration
-	now       func() time.Time
+	stores     *store.Service
+	engine     *pass.Engine
+	history    History
+	quota      Quota
+	quarantine *quarantine.Service
+	zone       *time.Location
+	retention  time.Duration
+	now        func() time.Time
 }
 
 // History is what was kept of passes and changes.
@@ -37,8 +42,23 @@ type History interface {
 	// Audit answers a page, newest first, and the position of the next; 0 when
 	// there is none.
 	Audit(ctx context.Context, f audit.Filter) ([]audit.Event, int64, error)
+	// Passes lists a store's passes, newest first, those before an id; 0 begins
+	// at the newest.
+	Passes(ctx context.Context, storeID string, before int64, limit int) ([]pass.Pass, error)
+	// Quarantine lists likewise what could not become orders.
+	Quarantine(ctx context.Context, storeID string, resolved bool, before int64, limit int) ([]quarantine.Row, error)
+	// Facts is what is known of every store that is not switched off.
+	Facts(ctx context.Context) ([]condition.Facts, error)
 	// Cleanup removes what is past its retention.
 	Cleanup(ctx context.Context, retention time.Duration) ([]store.Removed, error)
+}
+
+// Quota is what was spent of tokens.
+type Quota interface {
+	// Spent of one store's token, at the moment that is answered with it.
+	Spent(ctx context.Context, storeID string) (quota.State, time.Time, error)
+	// Left in the tightest window of each store's token.
+	Left(ctx context.Context, storeIDs []string) (map[string]int64, error)
 }
 
 // Deps is what a Server works with.
@@ -46,7 +66,10 @@ type Deps struct {
 	Stores  *store.Service
 	Engine  *pass.Engine
 	History History
-	Zone    *time.Location // of business days
+	Quota   Quota
+	// Quarantine tries rows again.
+	Quarantine *quarantine.Service
+	Zone       *time.Location // of business days
 	// Retention is how long passes are kept: LOG_RETENTION_DAYS.
 	Retention time.Duration
 	Now       func() time.Time
@@ -54,7 +77,7 @@ type Deps struct {
 
 // NewServer puts a Server together.
 func NewServer(d Deps) *Server {
-	return &Server{stores: d.Stores, engine: d.Engine, history: d.History, zone: d.Zone, retention: d.Retention, now: d.Now}
+	return &Server{stores: d.Stores, engine: d.Engine, history: d.History, quota: d.Quota, quarantine: d.Quarantine, zone: d.Zone, retention: d.Retention, now: d.Now}
 }
 
 // ListStores lists stores by identifier.
@@ -77,7 +100,7 @@ func (s *Server) ListStores(ctx context.Context, req *ecosyncv1.ListStoresReques
 	return res, err
 }
 
-// show adds each store's last pass.
+// show adds each store's last pass and what is left of its quota.
 func (s *Server) show(ctx context.Context, stores ...store.Store) ([]*ecosyncv1.Store, error) {
 	ids := make([]string, len(stores))
 	for i, st := range stores {
@@ -87,9 +110,14 @@ func (s *Server) show(ctx context.Context, stores ...store.Store) ([]*ecosyncv1.
 	if err != nil {
 		return nil, err
 	}
+	left, err := s.quota.Left(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
 	shown := make([]*ecosyncv1.Store, len(stores))
 	for i, st := range stores {
 		shown[i] = toStore(st)
+		shown[i].QuotaLeft = count(left[st.ID])
 		if p, ok := last[st.ID]; ok {
 			shown[i].LastPass = toPass(p)
 		}
@@ -167,15 +195,6 @@ func (s *Server) ResumeStore(ctx context.Context, req *ecosyncv1.ResumeStoreRequ
 	resumed, err := s.stores.Resume(ctx, req.GetStoreId(), store.Request{Action: "ResumeStore", Reason: req.GetReason()})
 	shown, err := s.showOne(ctx, resumed, err)
 	return &ecosyncv1.ResumeStoreResponse{Store: shown}, err
-}
-
-// GetStateMap answers how a store's states are read.
-func (s *Server) GetStateMap(ctx context.Context, req *ecosyncv1.GetStateMapRequest) (*ecosyncv1.GetStateMapResponse, error) {
-	states, unknown, err := s.stores.StateMap(ctx, req.GetStoreId())
-	if err != nil {
-		return nil, err
-	}
-	return toStateMap(states, unknown), nil
 }
 
 // Cleanup removes what is past its retention.

@@ -38,6 +38,9 @@ type Repository interface {
 	Delete(ctx context.Context, id string, term int64, r Request) error
 	// StateMap reads the present map. Error: ErrNotFound.
 	StateMap(ctx context.Context, id string) (statemap.Map, error)
+	// SaveStateMap makes the entries the next version of the map where the
+	// stored version is read. Errors: ErrNotFound, ErrMapStale.
+	SaveStateMap(ctx context.Context, id string, read int64, entries []statemap.Entry, r Request) (statemap.Map, error)
 	// UnknownStates lists the states that no entry covers, most frequent first.
 	UnknownStates(ctx context.Context, id string) ([]UnknownState, error)
 }
@@ -107,6 +110,33 @@ type Shops interface {
 type Orders interface {
 	// Describe counts and names some of them. Error: ErrOrdersUnavailable.
 	Describe(ctx context.Context, storeID string) (Known, error)
+	// UpstreamStates lists the states that a store's orders hold. Error:
+	// ErrOrdersUnavailable.
+	UpstreamStates(ctx context.Context, storeID string) (HeldStates, error)
+	// Remap judges the orders that hold the states anew, or with validateOnly
+	// counts them. Repeating it, also after a half, changes nothing more. Error:
+	// ErrOrdersUnavailable.
+	Remap(ctx context.Context, storeID string, version int64, meanings []StateMeaning, validateOnly bool) (Remapped, error)
+}
+
+// HeldStates are the states of a store's orders, in the shop's words.
+type HeldStates struct {
+	States []string
+	// Applied is the version of the map that they were judged by last; 0 when by
+	// none.
+	Applied int64
+}
+
+// StateMeaning is what a map makes of one state.
+type StateMeaning struct {
+	State   string
+	Meaning statemap.Meaning
+}
+
+// Remapped counts what a new map does to the orders.
+type Remapped struct {
+	MeaningChanged int64
+	BecameReady    int64
 }
 
 // Known is what the orders service holds of a store.

@@ -32,6 +32,10 @@ type around struct {
 	// asked what happens while orders are asked.
 	meanwhile, asked func()
 	replaced         []store.Replacement
+	// states is the map in force; held and remapped are what orders was told.
+	states   statemap.Map
+	held     store.HeldStates
+	remapped []store.StateMeaning
 }
 
 func (a *around) Insert(_ context.Context, s store.Store, _ store.Sealed, _ []statemap.Entry, _ store.Request) (store.Store, error) {
@@ -91,7 +95,13 @@ func (a *around) Delete(_ context.Context, _ string, term int64, _ store.Request
 }
 
 func (a *around) StateMap(context.Context, string) (statemap.Map, error) {
-	return statemap.New(1, statemap.Default())
+	if a.states.Version == 0 {
+		var err error
+		if a.states, err = statemap.New(1, statemap.Default()); err != nil {
+			return a.states, err
+		}
+	}
+	return a.states, nil
 }
 
 func (a *around) UnknownStates(context.Context, string) ([]store.UnknownState, error) {
@@ -130,6 +140,32 @@ func (a *around) Describe(context.Context, string) (store.Known, error) {
 		return store.Known{}, store.ErrOrdersUnavailable
 	}
 	return a.known, nil
+}
+
+func (a *around) SaveStateMap(_ context.Context, _ string, read int64, entries []statemap.Entry, _ store.Request) (statemap.Map, error) {
+	if read != a.states.Version {
+		return statemap.Map{}, store.ErrMapStale
+	}
+	var err error
+	a.states, err = statemap.New(read+1, entries)
+	return a.states, err
+}
+
+func (a *around) UpstreamStates(context.Context, string) (store.HeldStates, error) {
+	if a.away {
+		return store.HeldStates{}, store.ErrOrdersUnavailable
+	}
+	return a.held, nil
+}
+
+func (a *around) Remap(_ context.Context, _ string, version int64, meanings []store.StateMeaning, validateOnly bool) (store.Remapped, error) {
+	if a.away {
+		return store.Remapped{}, store.ErrOrdersUnavailable
+	}
+	if !validateOnly && version > a.held.Applied {
+		a.held.Applied, a.remapped = version, meanings
+	}
+	return store.Remapped{MeaningChanged: int64(len(meanings))}, nil
 }
 
 func service(t *testing.T, a *around) *store.Service {

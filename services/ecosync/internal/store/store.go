@@ -59,6 +59,11 @@ type Store struct {
 	// Quarantined counts its open quarantine rows.
 	Quarantined int64
 
+	// IDOnly: its listing by last change is not dependable.
+	IDOnly bool
+	// Gaps counts the parts of its listing that are known to be unread.
+	Gaps int64
+
 	// Version counts the changes of the settings; it is the etag.
 	Version   int64
 	CreatedAt time.Time
@@ -127,6 +132,7 @@ var (
 	ErrURLNotAllowed   = errors.New("the host is not on the allow-list")
 	ErrOtherShop       = errors.New("the address and token answer for another shop")
 	ErrStale           = errors.New("the store was changed since it was read")
+	ErrMapStale        = errors.New("the state map was changed since it was read")
 	ErrBusy            = errors.New("a pass over the store is running")
 	ErrZoneInvalid     = errors.New("no time zone of this name")
 	ErrZoneFixed       = errors.New("the times of stored orders were read in the present zone")

@@ -58,7 +58,7 @@ func New(sealer *seal.Sealer, rows Rows, cache redis.Cmdable, log *slog.Logger) 
 
 // Seal implements store.Vault.
 func (v *Vault) Seal(ctx context.Context, storeID string, version int64, token shop.Token) (store.Sealed, error) {
-	key, err := v.fingerprintKey(ctx)
+	fingerprint, err := v.Fingerprint(ctx, token)
 	if err != nil {
 		return store.Sealed{}, err
 	}
@@ -66,13 +66,23 @@ func (v *Vault) Seal(ctx context.Context, storeID string, version int64, token s
 	if err != nil {
 		return store.Sealed{}, err
 	}
-	hash := hmac.New(sha256.New, key)
-	hash.Write([]byte(token.Reveal()))
 	return store.Sealed{
 		Credential:  store.Credential{Version: version, LastFour: store.LastFour(token)},
 		Ciphertext:  ciphertext,
-		Fingerprint: hash.Sum(nil),
+		Fingerprint: fingerprint,
 	}, nil
+}
+
+// Fingerprint names a token without telling it; it implements
+// quota.Fingerprints.
+func (v *Vault) Fingerprint(ctx context.Context, token shop.Token) ([]byte, error) {
+	key, err := v.fingerprintKey(ctx)
+	if err != nil {
+		return nil, err
+	}
+	hash := hmac.New(sha256.New, key)
+	hash.Write([]byte(token.Reveal()))
+	return hash.Sum(nil), nil
 }
 
 // Open implements store.Vault and pass.Tokens. The version comes from the row in

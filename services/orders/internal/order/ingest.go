@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Trigger is what caused a shop to be read.
+// Trigger is what caused a shop to be heard.
 type Trigger string
 
 // The triggers. One judgement serves all of them (lesson P17); they differ in one rule: see [Backfill].
@@ -15,7 +15,8 @@ const (
 	Pass     Trigger = "PASS"
 	Rescan   Trigger = "RESCAN"
 	Webhook  Trigger = "WEBHOOK"
-	Backfill Trigger = "BACKFILL" // a row that it creates already in FOLLOW_UP stays unready
+	Backfill Trigger = "BACKFILL"  // a row that it creates already in FOLLOW_UP stays unready
+	MapEdit  Trigger = "STATE_MAP" // no row was read: a new version of the state map means the stored state otherwise
 )
 
 // Row is one order as a shop showed it once.
@@ -102,36 +103,27 @@ type Known struct {
 
 // Says tells that the row is exactly what is stored, so that nothing need be written.
 func (k *Known) says(r *Row, mapVersion int32) bool {
-	return k.DeletedAt == nil && k.UpstreamDeletedAt == nil && k.Reference == r.Reference &&
-		string(k.RawHash) == string(r.Hash()) && k.heard(r, mapVersion) == k.Meaning
+	return k.DeletedAt == nil && !r.bringsBack(k.UpstreamDeletedAt) && k.Reference == r.Reference &&
+		string(k.RawHash) == string(r.Hash()) && k.means(r, mapVersion)
 }
 
-// heard is the meaning that counts. A pass that started before the store's map was changed still carries the old map: where
-// the shop's state is the one already judged by the newer map, the newer judgement stands.
-func (k *Known) heard(r *Row, mapVersion int32) Meaning {
-	if k.newer(r, mapVersion) {
-		return k.Meaning
-	}
-	return r.Meaning
-}
-
-// newer tells that the stored meaning of the row's state comes from a newer map than the row's.
-func (k *Known) newer(r *Row, mapVersion int32) bool {
+// judged tells that the state which the row shows is the one that was already judged by a newer map than the row carries:
+// the newer judgement stands.
+func (k *Known) judged(r *Row, mapVersion int32) bool {
 	return mapVersion < k.StateMapVersion && Fold(r.UpstreamState) == k.UpstreamStateKey
 }
 
-// judgedBy is the version of the map whose meaning counts. A state of which the newer map never heard is stored as judged by
-// the older one: claiming the newer would hide it from the pass that applies the newer one to stored orders.
-func (k *Known) judgedBy(r *Row, mapVersion int32) int32 {
-	if k.newer(r, mapVersion) {
-		return k.StateMapVersion
-	}
-	return mapVersion
+func (k *Known) means(r *Row, mapVersion int32) bool {
+	return r.Meaning == k.Meaning || k.judged(r, mapVersion)
 }
 
-// Decision is what one row does to one order.
+// bringsBack tells that the row takes back the mark of an order that was gone from its shop. A page that was asked for before
+// the shop denied the order, and arrives late, does not.
+func (r *Row) bringsBack(gone *time.Time) bool { return gone != nil && r.ObservedAt.After(*gone) }
+
+// Decision is what one row, or a change that concerns the shop's word, does to one order.
 type Decision struct {
-	Row         *Row
+	Row         *Row // nil where no row of a shop caused it
 	Outcome     Outcome
 	OrderID     int64 // 0 when nothing is stored
 	Reason      RejectReason
@@ -181,10 +173,10 @@ type Ingester struct {
 }
 
 // Judge decides what a row does to the order stored under its identity, nil when there is none. The row has passed
-// [Row.Check].
-func (in *Ingester) Judge(stored *Order, r *Row) Decision {
+// [Row.Check]. The newest map that is known of the store corrects what rows say that were judged by an older one.
+func (in *Ingester) Judge(stored *Order, r *Row, newest StateMap) Decision {
 	if stored == nil {
-		return in.create(r)
+		return in.create(r, newest)
 	}
 	d := Decision{Row: r, OrderID: stored.ID}
 	switch {
@@ -199,7 +191,7 @@ func (in *Ingester) Judge(stored *Order, r *Row) Decision {
 	case r.stale(stored):
 		d.Outcome = Stale
 	default:
-		return in.update(stored, r)
+		return in.update(stored, r, newest)
 	}
 	return d
 }
@@ -212,13 +204,14 @@ func (in *Ingester) known(o *Order) *Known {
 	}
 }
 
-func (in *Ingester) create(r *Row) Decision {
+func (in *Ingester) create(r *Row, newest StateMap) Decision {
 	o := &Order{Identity: Identity{Origin: FromShop, StoreID: in.StoreID, UpstreamID: r.UpstreamID, Reference: r.Reference}}
 	o.PlacedAt = r.PlacedAt
 	in.copy(o, r)
-	o.StateMapVersion = in.StateMapVersion
-	o.TouchedAt = in.happened(r) // an old order is as old as the shop says, not as new as its import (lesson P19)
-	o.hear(r.Meaning, in.hearing(r))
+	meaning, version := newest.hears(r, in.StateMapVersion)
+	o.StateMapVersion = version
+	o.TouchedAt = r.happened() // an old order is as old as the shop says, not as new as its import (lesson P19)
+	o.hear(meaning, in.hearing(r.happened()))
 	after := o.snapshotJSON()
 	return Decision{
 		Row: r, Outcome: Created, Order: o, ItemsChanged: len(o.Items) > 0, BecameReady: o.Assignable(),
@@ -226,21 +219,32 @@ func (in *Ingester) create(r *Row) Decision {
 	}
 }
 
-func (in *Ingester) update(stored *Order, r *Row) Decision {
+func (in *Ingester) update(stored *Order, r *Row, newest StateMap) Decision {
 	o := *stored
-	wasReady := stored.ReadyAt != nil
-	meaning := in.known(stored).heard(r, in.StateMapVersion)
+	meaning, version := newest.hears(r, in.StateMapVersion)
+	if in.known(stored).judged(r, version) {
+		meaning, version = stored.Meaning, stored.StateMapVersion
+	}
 	in.copy(&o, r)
-	o.StateMapVersion = in.known(stored).judgedBy(r, in.StateMapVersion)
+	o.StateMapVersion = version
 	o.PlacedAt = r.PlacedAt
-	o.UpstreamDeletedAt = nil // the shop shows it again
+	if r.bringsBack(stored.UpstreamDeletedAt) {
+		o.UpstreamDeletedAt = nil
+	}
 	if o.WilayaCode != stored.WilayaCode {
 		o.promise(in.Gazetteer, in.Zone)
 	}
-	if at := in.happened(r); at.After(o.TouchedAt) {
+	if at := r.happened(); at.After(o.TouchedAt) {
 		o.TouchedAt = at
 	}
-	o.hear(meaning, in.hearing(r))
+	o.hear(meaning, in.hearing(r.happened()))
+	d := changed(stored, &o, in.Trigger)
+	d.Row = r
+	return d
+}
+
+// changed is the decision to store an order as it has become by the shop's word, with its history row.
+func changed(stored, o *Order, t Trigger) Decision {
 	o.ShopVersion++
 	kind := KindShopFields
 	if o.Status != stored.Status {
@@ -250,12 +254,12 @@ func (in *Ingester) update(stored *Order, r *Row) Decision {
 		o.Version++ // a save that did not see where the order is now is a real conflict; one that missed a flag is not
 	}
 	d := Decision{
-		Row: r, Outcome: Updated, OrderID: o.ID, Order: &o, ItemsChanged: !equalItems(stored.Items, o.Items),
-		BecameReady: !wasReady && o.ReadyAt != nil && !o.Status.Terminal(),
+		Outcome: Updated, OrderID: o.ID, Order: o, ItemsChanged: !equalItems(stored.Items, o.Items),
+		BecameReady: stored.ReadyAt == nil && o.ReadyAt != nil && !o.Status.Terminal(),
 	}
-	if before, after := diff(stored, &o); string(after) != "{}" {
+	if before, after := diff(stored, o); string(after) != "{}" {
 		d.Entry = &Entry{
-			OrderID: o.ID, Kind: kind, Source: SourceShop, Trigger: in.Trigger,
+			OrderID: o.ID, Kind: kind, Source: SourceShop, Trigger: t,
 			StatusBefore: stored.Status, StatusAfter: o.Status, Before: before, After: after,
 		}
 	}
@@ -280,16 +284,16 @@ func (in *Ingester) copy(o *Order, r *Row) {
 	o.Amounts, o.Items = r.Amounts, r.Items
 }
 
-func (in *Ingester) hearing(r *Row) Hearing {
+func (in *Ingester) hearing(at time.Time) Hearing {
 	return Hearing{
-		At: in.happened(r), Now: in.Now, ByBackfill: in.Trigger == Backfill, CourierKnows: in.CourierKnows,
+		At: at, Now: in.Now, ByBackfill: in.Trigger == Backfill, CourierKnows: in.CourierKnows,
 		Gazetteer: in.Gazetteer, Zone: in.Zone,
 	}
 }
 
 // happened is when the row came to be as it is, by the shop's change time; a shop's clock that runs ahead is not believed
 // beyond the moment the row was seen.
-func (in *Ingester) happened(r *Row) time.Time {
+func (r *Row) happened() time.Time {
 	if r.UpdatedAt.IsZero() || r.UpdatedAt.After(r.ObservedAt) {
 		return r.ObservedAt
 	}

@@ -36,7 +36,7 @@ func TestARowIsJudgedByTheShopsOwnTimes(t *testing.T) {
 				r.UpdatedAt = time.Time{}
 			}
 			r.Address = "Cité des Exemples, bâtiment 4"
-			if got := in.Judge(o, r).Outcome; got != c.want {
+			if got := in.Judge(o, r, StateMap{}).Outcome; got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
 		})
@@ -48,7 +48,7 @@ func TestTheSameRowAgainIsUnchangedWhoeverReadsIt(t *testing.T) {
 	for _, trigger := range []Trigger{Pass, Rescan, Webhook, Backfill} {
 		r := said("En dispatch", FollowUp, monday)
 		r.ObservedAt = tuesday
-		if got := intake(trigger, true, tuesday).Judge(o, r).Outcome; got != Unchanged {
+		if got := intake(trigger, true, tuesday).Judge(o, r, StateMap{}).Outcome; got != Unchanged {
 			t.Errorf("by %s: %s", trigger, got)
 		}
 	}
@@ -60,7 +60,7 @@ func TestAKnownRowThatTheShopHadDeletedComesBack(t *testing.T) {
 	o.UpstreamDeletedAt = &monday
 	r := said("En dispatch", FollowUp, monday)
 	r.ObservedAt = tuesday
-	if d := in.Judge(o, r); d.Outcome != Updated || d.Order.UpstreamDeletedAt != nil {
+	if d := in.Judge(o, r, StateMap{}); d.Outcome != Updated || d.Order.UpstreamDeletedAt != nil {
 		t.Errorf("got %s, deleted %v", d.Outcome, d.Order.UpstreamDeletedAt)
 	}
 }
@@ -71,7 +71,7 @@ func TestAnotherReferenceUnderAKnownIdIsRejected(t *testing.T) {
 	o := stored(t, in, said("En dispatch", FollowUp, monday))
 	r := said("En dispatch", FollowUp, tuesday)
 	r.Reference = "OTHER700123"
-	if d := in.Judge(o, r); d.Outcome != Rejected || d.Reason != IdentityMismatch || d.OrderID != 1 {
+	if d := in.Judge(o, r, StateMap{}); d.Outcome != Rejected || d.Reason != IdentityMismatch || d.OrderID != 1 {
 		t.Errorf("got %+v", d)
 	}
 }
@@ -80,7 +80,7 @@ func TestAnOrderDeletedHereIsLeftAlone(t *testing.T) {
 	in := intake(Pass, true, tuesday)
 	o := stored(t, in, said("En dispatch", FollowUp, monday))
 	o.DeletedAt = &monday
-	if d := in.Judge(o, said("Livré", ShopDelivered, tuesday)); d.Outcome != Deleted {
+	if d := in.Judge(o, said("Livré", ShopDelivered, tuesday), StateMap{}); d.Outcome != Deleted {
 		t.Errorf("got %s", d.Outcome)
 	}
 }
@@ -91,13 +91,13 @@ func TestAPassWithAnOlderStateMapDoesNotUndoTheNewerOne(t *testing.T) {
 	older := *in
 	older.StateMapVersion = someMap - 1
 	r := said("Prêt à expédier", NoMeaning, tuesday)
-	if d := older.Judge(o, r); d.Order.Meaning != FollowUp || d.Order.StateMapVersion != someMap {
+	if d := older.Judge(o, r, StateMap{}); d.Order.Meaning != FollowUp || d.Order.StateMapVersion != someMap {
 		t.Errorf("the older map made it %s at version %d", d.Order.Meaning, d.Order.StateMapVersion)
 	}
 	newer := *in
 	newer.StateMapVersion = someMap + 1
 	same := said("Prêt à expédier", NoMeaning, monday)
-	if d := newer.Judge(o, same); d.Outcome != Updated || d.Order.Meaning != NoMeaning {
+	if d := newer.Judge(o, same, StateMap{}); d.Outcome != Updated || d.Order.Meaning != NoMeaning {
 		t.Errorf("a newer map over the same row: %s", d.Outcome)
 	}
 }
@@ -180,7 +180,7 @@ func TestASlowPageDoesNotReviveADeletedOrder(t *testing.T) {
 	for after, want := range map[time.Duration]Outcome{-time.Minute: Stale, 0: Stale, time.Minute: Updated} {
 		r := said("En livraison", FollowUp, monday.Add(time.Minute))
 		r.ObservedAt = gone.Add(after)
-		if d := in.Judge(o, r); d.Outcome != want {
+		if d := in.Judge(o, r, StateMap{}); d.Outcome != want {
 			t.Errorf("sent %v after the deletion was seen: %s, want %s", after, d.Outcome, want)
 		}
 	}

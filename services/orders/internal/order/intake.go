@@ -47,7 +47,7 @@ func (s *Service) Ingest(ctx context.Context, b Batch) ([]Decision, error) {
 		Gazetteer: atlas, Zone: s.zone, Now: s.now(),
 	}
 	sortForWriting(news)
-	written, err := s.store.Ingest(ctx, b.StoreID, news, in.Judge)
+	written, err := s.store.Ingest(ctx, Batch{StoreID: b.StoreID, Trigger: b.Trigger, StateMapVersion: b.StateMapVersion, Rows: news}, in.Judge)
 	if err != nil {
 		return nil, err
 	}

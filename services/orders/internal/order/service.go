@@ -68,11 +68,22 @@ type Intake interface {
 	// Known reads, without a lock, what is stored under the upstream ids of a store, and whether a courier carries the store.
 	Known(ctx context.Context, storeID string, upstreamIDs []int64) (known map[int64]Known, courierKnows bool, err error)
 	// Ingest locks the stored orders of the rows, asks `judge` about each (nil: not stored), and writes what it decided, all
-	// in one transaction. `judge` may be asked more than once about a row: its last decision holds. Decisions come in the
-	// order of the rows, which must name each upstream id once.
-	Ingest(ctx context.Context, storeID string, rows []*Row, judge func(stored *Order, r *Row) Decision) ([]Decision, error)
+	// in one transaction, beginning with the newest map that is known of the store, without meanings where the batch carries
+	// none older. `judge` may be asked more than once about a row: its last decision holds. Decisions come in the order of the
+	// rows, which must name each upstream id once.
+	Ingest(ctx context.Context, b Batch, judge func(stored *Order, r *Row, newest StateMap) Decision) ([]Decision, error)
 	// Describe counts a store's orders, not beyond limit, and reads the newest of them by the shop's id.
 	Describe(ctx context.Context, storeID string, limit, newest int) (count int, known []Known, err error)
+}
+
+// Mirror keeps what a rescan compares a shop with.
+type Mirror interface {
+	// Held reads the ids that a store holds within a span, newest first, and the oldest id of an order that has not ended.
+	Held(ctx context.Context, storeID string, s Span) (Held, error)
+	// Revise locks the orders stored under the upstream ids of a store, asks `judge` about each, and writes what it decided
+	// with its history row, all in one transaction. `judge` may be asked more than once about an order: its last decision
+	// holds. An id that is not stored is left out.
+	Revise(ctx context.Context, storeID string, upstreamIDs []int64, judge func(stored *Order) Decision) ([]Decision, error)
 }
 
 // Atlas keeps the wilayas, in the order of their codes.
@@ -99,6 +110,8 @@ type Store interface {
 	Catalogue
 	Journal
 	Intake
+	Mirror
+	Maps
 	Atlas
 	House
 }

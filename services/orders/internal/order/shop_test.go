@@ -45,7 +45,7 @@ func ptr[T any](v T) *T { return &v }
 // stored is what the first sight of a row leaves in storage.
 func stored(t *testing.T, in *Ingester, r *Row) *Order {
 	t.Helper()
-	d := in.Judge(nil, r)
+	d := in.Judge(nil, r, StateMap{})
 	if d.Outcome != Created {
 		t.Fatalf("first sight of %q: %s %s", r.UpstreamState, d.Outcome, d.Message)
 	}
@@ -55,7 +55,7 @@ func stored(t *testing.T, in *Ingester, r *Row) *Order {
 
 func next(t *testing.T, in *Ingester, o *Order, r *Row) Decision {
 	t.Helper()
-	d := in.Judge(o, r)
+	d := in.Judge(o, r, StateMap{})
 	if d.Outcome != Updated {
 		t.Fatalf("%q after %q: %s", r.UpstreamState, o.UpstreamState, d.Outcome)
 	}
@@ -79,7 +79,7 @@ func TestAtFirstSightTheMeaningIsTheStatusAndOnlyFollowUpIsReady(t *testing.T) {
 	} {
 		for n, trigger := range []Trigger{Pass, Rescan, Webhook} {
 			courierKnows := n > 0 // whoever knows, there is nobody to contradict at first sight
-			d := intake(trigger, courierKnows, tuesday).Judge(nil, said(c.state, c.meaning, monday))
+			d := intake(trigger, courierKnows, tuesday).Judge(nil, said(c.state, c.meaning, monday), StateMap{})
 			o := d.Order
 			if o.Status != c.status || (o.ReadyAt != nil) != c.ready || d.BecameReady != c.ready || o.Disagreement != Agreed {
 				t.Errorf("%s: %+v, became ready %v", c.state, o.Life, d.BecameReady)
@@ -122,7 +122,7 @@ func TestReadyIsALatchThatAnyTriggerSets(t *testing.T) {
 
 // Lesson P40: a bulk import of history assigned 132,414 orders in one go.
 func TestABackfillNeverMakesHistoryReady(t *testing.T) {
-	d := intake(Backfill, true, tuesday).Judge(nil, said("En dispatch", FollowUp, monday))
+	d := intake(Backfill, true, tuesday).Judge(nil, said("En dispatch", FollowUp, monday), StateMap{})
 	if d.BecameReady || d.Order.ReadyAt != nil || d.Order.DispatchedAt == nil {
 		t.Errorf("a backfilled row is ready: %+v", d.Order.Life)
 	}
@@ -258,7 +258,7 @@ func TestTheSameWordIsFollowedAfterALaterLookFoundNoParcel(t *testing.T) {
 		}
 		again := said("fini", end.meaning, tuesday)
 		again.ObservedAt = again.ObservedAt.Add(2 * time.Hour)
-		if d := intake(Pass, true, tuesday).Judge(o, again); d.Outcome != Unchanged {
+		if d := intake(Pass, true, tuesday).Judge(o, again, StateMap{}); d.Outcome != Unchanged {
 			t.Errorf("the same word before anybody looked: %s", d.Outcome)
 		}
 		looked := tuesday.Add(time.Hour)
@@ -267,7 +267,7 @@ func TestTheSameWordIsFollowedAfterALaterLookFoundNoParcel(t *testing.T) {
 			t.Errorf("after the look: %+v; want %s", d.Order.Life, end.status)
 		}
 		o.ParcelID = "parcel-9"
-		if d := intake(Pass, true, looked).Judge(o, again); d.Outcome != Unchanged {
+		if d := intake(Pass, true, looked).Judge(o, again, StateMap{}); d.Outcome != Unchanged {
 			t.Errorf("against a parcel: %s", d.Outcome)
 		}
 	}

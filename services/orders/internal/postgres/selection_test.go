@@ -26,7 +26,8 @@ const (
 const fillSQL = `
 INSERT INTO orders.sales_order (origin, store_id, upstream_id, reference, upstream_state, meaning, status, cancelled_by, placed_at, ready_at, agent_id,
   full_name, search_name, phone, phone_e164, wilaya, wilaya_code, due, courier_state, tracking_number, deliver_by, touched_at, next_action, next_action_at, disagreement, disagreement_at, tags)
-SELECT 'SHOP', ('00000000-0000-7000-8000-00000000000' || (n % 5))::uuid, n, 'DEMO' || chr((65 + n % 5)::int) || n, 'x', 'FOLLOW_UP', s.status,
+SELECT 'SHOP', ('00000000-0000-7000-8000-00000000000' || (n % 5))::uuid, n, 'DEMO' || chr((65 + n % 5)::int) || n,
+  'état ' || n % 12, CASE WHEN n % 7 = 0 THEN 'CANCELLED' ELSE 'FOLLOW_UP' END, s.status,
   CASE s.status WHEN 'CANCELLED' THEN 'SHOP' END,
   now() - n * interval '10 minutes', now(),
   CASE WHEN s.status = 'PENDING' THEN NULL ELSE ('00000000-0000-7000-8000-0000000001' || lpad((n % 30)::text, 2, '0'))::uuid END,
@@ -154,6 +155,12 @@ func TestEveryListReadsAlongAnIndex(t *testing.T) {
 		"orders by id":             {selectByID, []any{batch}},
 		"items by id":              {selectItems, []any{batch}},
 		"a store's newest":         {selectNewest, []any{store(3), 20}},
+		"held in a deep span":      {selectHeld, []any{store(3), 20_000, 40_000, 1000}},
+		"the oldest open order":    {selectOldestOpen, []any{store(3)}},
+		"a store's states":         {selectStates, []any{store(3), order.MaxTotal}},
+		"orders of a state":        {selectSlice, []any{store(3), "état 3", "FOLLOW_UP", 2, 0, 500}},
+		"the last of a state":      {selectSlice, []any{store(3), "état 3", "FOLLOW_UP", 2, planRows - 100, 500}},
+		"locking those of a state": {lockSlice, []any{store(3), "état 3", "FOLLOW_UP", 2, planRows / 2, 500}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			explain(t, pool, statement.sql, statement.args...).mustBeFrugal(t, statement.sql)

@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/libertaphonix/libertaphonix/kit/obs"
 	"github.com/libertaphonix/libertaphonix/kit/pg"
 	"github.com/libertaphonix/libertaphonix/services/orders/internal/order"
 )
@@ -71,20 +70,20 @@ const (
 // Ingest writes what `judge` decides about each row.
 //
 // Two streams over the same customers and orders cannot deadlock, because every transaction takes its locks in one order:
-// stored orders by id, then customers by telephone, then new orders by the order of the rows (sorted by telephone and id),
+// the store's map (shared between ingests), stored orders by id, then customers by telephone, then new orders by the order of the rows (sorted by telephone and id),
 // and nothing after that. Should PostgreSQL find a deadlock all the same (a person's save, a claim), the transaction runs again.
-func (s *Store) Ingest(ctx context.Context, storeID string, rows []*order.Row, judge func(*order.Order, *order.Row) order.Decision) ([]order.Decision, error) {
+func (s *Store) Ingest(ctx context.Context, b order.Batch, judge judgement) ([]order.Decision, error) {
 	for attempt := 1; ; attempt++ {
 		var decisions []order.Decision
 		err := pg.InTx(ctx, s.pool, func(tx pgx.Tx) (err error) {
-			decisions, err = ingest(ctx, tx, storeID, rows, judge)
+			decisions, err = ingest(ctx, tx, b, judge)
 			return err
 		})
 		if err == nil {
 			return decisions, nil
 		}
 		if !errors.Is(err, errOvertaken) || attempt == ingestAttempts {
-			return nil, fmt.Errorf("ingest %d rows: %w", len(rows), err)
+			return nil, fmt.Errorf("ingest %d rows: %w", len(b.Rows), err)
 		}
 		select {
 		case <-time.After(time.Duration(attempt) * rand.N(overtakenPause)):
@@ -94,15 +93,31 @@ func (s *Store) Ingest(ctx context.Context, storeID string, rows []*order.Row, j
 	}
 }
 
-func ingest(ctx context.Context, tx pgx.Tx, storeID string, rows []*order.Row, judge func(*order.Order, *order.Row) order.Decision) ([]order.Decision, error) {
-	stored, err := lockStored(ctx, tx, storeID, rows)
+// judgement is [order.Ingester.Judge].
+type judgement = func(stored *order.Order, r *order.Row, newest order.StateMap) order.Decision
+
+func ingest(ctx context.Context, tx pgx.Tx, b order.Batch, judge judgement) ([]order.Decision, error) {
+	rows := b.Rows
+	upstream := make([]int64, len(rows))
+	for n, row := range rows {
+		upstream[n] = row.UpstreamID
+	}
+	newest, err := holdMap(ctx, tx, b.StoreID, b.StateMapVersion)
 	if err != nil {
 		return nil, err
+	}
+	locked, err := lockStored(ctx, tx, b.StoreID, upstream)
+	if err != nil {
+		return nil, err
+	}
+	stored := make(map[int64]*order.Order, len(locked))
+	for _, o := range locked {
+		stored[o.UpstreamID] = o
 	}
 	decisions := make([]order.Decision, len(rows))
 	var news []*order.Decision
 	for n, row := range rows {
-		decisions[n] = judge(stored[row.UpstreamID], row)
+		decisions[n] = judge(stored[row.UpstreamID], row, newest)
 		if decisions[n].Outcome == order.Created {
 			news = append(news, &decisions[n])
 		}
@@ -147,33 +162,9 @@ const lockStoredOrders = `
 	ORDER BY o.id
 	FOR UPDATE`
 
-// lockStored locks and reads the stored orders of the rows. The lock comes in a statement of its own: the one that reads
-// begins after it and sees what the last holder wrote.
-func lockStored(ctx context.Context, tx pgx.Tx, storeID string, rows []*order.Row) (map[int64]*order.Order, error) {
-	upstream := make([]int64, len(rows))
-	for n, row := range rows {
-		upstream[n] = row.UpstreamID
-	}
-	locked, err := tx.Query(ctx, lockStoredOrders, storeID, upstream)
-	if err != nil {
-		return nil, fmt.Errorf("lock stored orders: %w", err)
-	}
-	ids, err := pgx.CollectRows(locked, pgx.RowTo[int64])
-	if err != nil {
-		return nil, fmt.Errorf("lock stored orders: %w", err)
-	}
-	stored := make(map[int64]*order.Order, len(ids))
-	if len(ids) == 0 {
-		return stored, nil
-	}
-	orders, err := load(ctx, tx, ids)
-	if err != nil {
-		return nil, err
-	}
-	for _, o := range orders {
-		stored[o.UpstreamID] = o
-	}
-	return stored, nil
+// lockStored locks and reads the orders that are stored under the upstream ids.
+func lockStored(ctx context.Context, tx pgx.Tx, storeID string, upstream []int64) ([]*order.Order, error) {
+	return lockThenLoad(ctx, tx, lockStoredOrders, storeID, upstream)
 }
 
 // The statements of one ingest, sent in one round trip.
@@ -213,12 +204,6 @@ const upsertRaw = `
 	SELECT r.order_id, r.payload FROM unnest($1::bigint[], $2::bytea[]) AS r(order_id, payload)
 	ON CONFLICT ON CONSTRAINT order_raw_pkey DO UPDATE SET payload = EXCLUDED.payload`
 
-const insertHistory = `
-	INSERT INTO orders.order_history (order_id, kind, source, trigger, status_before, status_after, before, after, request_id)
-	SELECT r.order_id, r.kind, $1, $2, r.status_before, r.status_after, r.before::jsonb, r.after::jsonb, $3
-	FROM unnest($4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[])
-		AS r(order_id, kind, status_before, status_after, before, after)`
-
 // ingestWrite gathers what a batch writes, in the order of its rows.
 type ingestWrite struct {
 	news, changed []*order.Order
@@ -229,13 +214,7 @@ type ingestWrite struct {
 	lines         lineArrays
 	written       []int64 // ids of every order written
 	raw           [][]byte
-	told          []int64 // ids of the orders whose change has a history row
-	source        order.Source
-	trigger       order.Trigger
-	kinds         []string
-	statusBefore  []string
-	statusAfter   []string
-	before, after []string
+	entries       entryArrays
 }
 
 func (w *ingestWrite) add(d *order.Decision) {
@@ -258,14 +237,9 @@ func (w *ingestWrite) add(d *order.Decision) {
 		w.lines.add(o.ID, o.Items)
 	}
 	w.written, w.raw = append(w.written, o.ID), append(w.raw, append([]byte{}, d.Row.Raw...))
-	if d.Entry == nil {
-		return
+	if d.Entry != nil {
+		w.entries.add(d.Entry)
 	}
-	w.told = append(w.told, o.ID)
-	w.source, w.trigger = d.Entry.Source, d.Entry.Trigger
-	w.kinds = append(w.kinds, string(d.Entry.Kind))
-	w.statusBefore, w.statusAfter = append(w.statusBefore, string(d.Entry.StatusBefore)), append(w.statusAfter, string(d.Entry.StatusAfter))
-	w.before, w.after = append(w.before, object(d.Entry.Before)), append(w.after, object(d.Entry.After))
 }
 
 // send writes everything in one round trip.
@@ -295,10 +269,7 @@ func (w *ingestWrite) send(ctx context.Context, tx pgx.Tx) error {
 		batch.Queue(insertItems, w.lines.args()...)
 	}
 	batch.Queue(upsertRaw, w.written, w.raw)
-	if len(w.told) > 0 {
-		batch.Queue(insertHistory, string(w.source), string(w.trigger), obs.RequestID(ctx),
-			w.told, w.kinds, w.statusBefore, w.statusAfter, w.before, w.after)
-	}
+	w.entries.queue(ctx, &batch)
 	return tx.SendBatch(ctx, &batch).Close()
 }
 

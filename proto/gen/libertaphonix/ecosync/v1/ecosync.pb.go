@@ -104,6 +104,8 @@ const (
 	PassResult_ALREADY_RUNNING PassResult_Value = 5
 	// The process that ran it ended in the middle.
 	PassResult_ABANDONED PassResult_Value = 6
+	// The shop's quota is spent for longer than a pass waits; it goes on at `resume_at`.
+	PassResult_DEFERRED PassResult_Value = 7
 )
 
 // Enum value maps for PassResult_Value.
@@ -116,6 +118,7 @@ var (
 		4: "SKIPPED",
 		5: "ALREADY_RUNNING",
 		6: "ABANDONED",
+		7: "DEFERRED",
 	}
 	PassResult_Value_value = map[string]int32{
 		"VALUE_UNSPECIFIED": 0,
@@ -125,6 +128,7 @@ var (
 		"SKIPPED":           4,
 		"ALREADY_RUNNING":   5,
 		"ABANDONED":         6,
+		"DEFERRED":          7,
 	}
 )
 
@@ -237,6 +241,59 @@ func (PassFailure_Value) EnumDescriptor() ([]byte, []int) {
 }
 
 // The values.
+type PassKind_Value int32
+
+const (
+	// Never stored.
+	PassKind_VALUE_UNSPECIFIED PassKind_Value = 0
+	// What changed, then gaps, then the rescan when it is due.
+	PassKind_LIVE PassKind_Value = 1
+	// History that live passes leave alone.
+	PassKind_BACKFILL PassKind_Value = 2
+)
+
+// Enum value maps for PassKind_Value.
+var (
+	PassKind_Value_name = map[int32]string{
+		0: "VALUE_UNSPECIFIED",
+		1: "LIVE",
+		2: "BACKFILL",
+	}
+	PassKind_Value_value = map[string]int32{
+		"VALUE_UNSPECIFIED": 0,
+		"LIVE":              1,
+		"BACKFILL":          2,
+	}
+)
+
+func (x PassKind_Value) Enum() *PassKind_Value {
+	p := new(PassKind_Value)
+	*p = x
+	return p
+}
+
+func (x PassKind_Value) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (PassKind_Value) Descriptor() protoreflect.EnumDescriptor {
+	return file_libertaphonix_ecosync_v1_ecosync_proto_enumTypes[3].Descriptor()
+}
+
+func (PassKind_Value) Type() protoreflect.EnumType {
+	return &file_libertaphonix_ecosync_v1_ecosync_proto_enumTypes[3]
+}
+
+func (x PassKind_Value) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use PassKind_Value.Descriptor instead.
+func (PassKind_Value) EnumDescriptor() ([]byte, []int) {
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{6, 0}
+}
+
+// The values.
 type ErrorReason_Value int32
 
 const (
@@ -268,6 +325,10 @@ const (
 	ErrorReason_TIME_ZONE_FIXED ErrorReason_Value = 12
 	// INVALID_ARGUMENT: a day is not a date of the calendar.
 	ErrorReason_DATE_INVALID ErrorReason_Value = 13
+	// INVALID_ARGUMENT: two rules contradict each other, or a state is empty; `BadRequest` names the rule.
+	ErrorReason_STATE_MAP_INVALID ErrorReason_Value = 14
+	// NOT_FOUND: no such quarantined row in this store.
+	ErrorReason_QUARANTINE_NOT_FOUND ErrorReason_Value = 15
 	// ABORTED: a pass over the store is running; pause the store, and repeat when the pass has ended.
 	ErrorReason_STORE_BUSY ErrorReason_Value = 20
 )
@@ -289,6 +350,8 @@ var (
 		11: "TIME_ZONE_INVALID",
 		12: "TIME_ZONE_FIXED",
 		13: "DATE_INVALID",
+		14: "STATE_MAP_INVALID",
+		15: "QUARANTINE_NOT_FOUND",
 		20: "STORE_BUSY",
 	}
 	ErrorReason_Value_value = map[string]int32{
@@ -306,6 +369,8 @@ var (
 		"TIME_ZONE_INVALID":    11,
 		"TIME_ZONE_FIXED":      12,
 		"DATE_INVALID":         13,
+		"STATE_MAP_INVALID":    14,
+		"QUARANTINE_NOT_FOUND": 15,
 		"STORE_BUSY":           20,
 	}
 )
@@ -321,11 +386,11 @@ func (x ErrorReason_Value) String() string {
 }
 
 func (ErrorReason_Value) Descriptor() protoreflect.EnumDescriptor {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_enumTypes[3].Descriptor()
+	return file_libertaphonix_ecosync_v1_ecosync_proto_enumTypes[4].Descriptor()
 }
 
 func (ErrorReason_Value) Type() protoreflect.EnumType {
-	return &file_libertaphonix_ecosync_v1_ecosync_proto_enumTypes[3]
+	return &file_libertaphonix_ecosync_v1_ecosync_proto_enumTypes[4]
 }
 
 func (x ErrorReason_Value) Number() protoreflect.EnumNumber {
@@ -334,7 +399,7 @@ func (x ErrorReason_Value) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ErrorReason_Value.Descriptor instead.
 func (ErrorReason_Value) EnumDescriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{33, 0}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{52, 0}
 }
 
 // Whether a store is synced.
@@ -410,7 +475,13 @@ type Store struct {
 	// Last change of the settings.
 	UpdatedAt *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
 	// Version of the settings, for optimistic writes.
-	Etag          string `protobuf:"bytes,17,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,17,opt,name=etag,proto3" json:"etag,omitempty"`
+	// The shop's order by change is not dependable: passes walk ids over the rescan window.
+	IdOnly bool `protobuf:"varint,18,opt,name=id_only,json=idOnly,proto3" json:"id_only,omitempty"`
+	// Parts of the listing that are known to be unread.
+	Gaps int32 `protobuf:"varint,19,opt,name=gaps,proto3" json:"gaps,omitempty"`
+	// Requests left in the tightest window of the shop's quota.
+	QuotaLeft     int32 `protobuf:"varint,20,opt,name=quota_left,json=quotaLeft,proto3" json:"quota_left,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -564,6 +635,27 @@ func (x *Store) GetEtag() string {
 	return ""
 }
 
+func (x *Store) GetIdOnly() bool {
+	if x != nil {
+		return x.IdOnly
+	}
+	return false
+}
+
+func (x *Store) GetGaps() int32 {
+	if x != nil {
+		return x.Gaps
+	}
+	return 0
+}
+
+func (x *Store) GetQuotaLeft() int32 {
+	if x != nil {
+		return x.QuotaLeft
+	}
+	return 0
+}
+
 // How a pass ended.
 type PassResult struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -660,9 +752,13 @@ type PassCounts struct {
 	// Rows in quarantine: not decodable, or rejected by orders.
 	Quarantined int32 `protobuf:"varint,9,opt,name=quarantined,proto3" json:"quarantined,omitempty"`
 	// Orders that became ready to be worked.
-	BecameReady   int32 `protobuf:"varint,10,opt,name=became_ready,json=becameReady,proto3" json:"became_ready,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	BecameReady int32 `protobuf:"varint,10,opt,name=became_ready,json=becameReady,proto3" json:"became_ready,omitempty"`
+	// Parts of the listing that are known to be unread and wait for a later pass.
+	Gaps int32 `protobuf:"varint,11,opt,name=gaps,proto3" json:"gaps,omitempty"`
+	// Orders found to be deleted in the shop.
+	UpstreamDeleted int32 `protobuf:"varint,12,opt,name=upstream_deleted,json=upstreamDeleted,proto3" json:"upstream_deleted,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *PassCounts) Reset() {
@@ -765,6 +861,20 @@ func (x *PassCounts) GetBecameReady() int32 {
 	return 0
 }
 
+func (x *PassCounts) GetGaps() int32 {
+	if x != nil {
+		return x.Gaps
+	}
+	return 0
+}
+
+func (x *PassCounts) GetUpstreamDeleted() int32 {
+	if x != nil {
+		return x.UpstreamDeleted
+	}
+	return 0
+}
+
 // One pass over one store.
 type Pass struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -781,7 +891,13 @@ type Pass struct {
 	// The same in words, without secrets.
 	Message string `protobuf:"bytes,6,opt,name=message,proto3" json:"message,omitempty"`
 	// What it did.
-	Counts        *PassCounts `protobuf:"bytes,7,opt,name=counts,proto3" json:"counts,omitempty"`
+	Counts *PassCounts `protobuf:"bytes,7,opt,name=counts,proto3" json:"counts,omitempty"`
+	// What kind of walk it is.
+	Kind PassKind_Value `protobuf:"varint,8,opt,name=kind,proto3,enum=libertaphonix.ecosync.v1.PassKind_Value" json:"kind,omitempty"`
+	// Waiting for the shop's quota until then; absent while it works.
+	WaitingUntil *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=waiting_until,json=waitingUntil,proto3" json:"waiting_until,omitempty"`
+	// When a DEFERRED pass should go on.
+	ResumeAt      *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=resume_at,json=resumeAt,proto3" json:"resume_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -865,6 +981,64 @@ func (x *Pass) GetCounts() *PassCounts {
 	return nil
 }
 
+func (x *Pass) GetKind() PassKind_Value {
+	if x != nil {
+		return x.Kind
+	}
+	return PassKind_VALUE_UNSPECIFIED
+}
+
+func (x *Pass) GetWaitingUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.WaitingUntil
+	}
+	return nil
+}
+
+func (x *Pass) GetResumeAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ResumeAt
+	}
+	return nil
+}
+
+// What a pass walks over.
+type PassKind struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PassKind) Reset() {
+	*x = PassKind{}
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PassKind) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PassKind) ProtoMessage() {}
+
+func (x *PassKind) ProtoReflect() protoreflect.Message {
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PassKind.ProtoReflect.Descriptor instead.
+func (*PassKind) Descriptor() ([]byte, []int) {
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{6}
+}
+
 // A page of stores.
 type ListStoresRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -880,7 +1054,7 @@ type ListStoresRequest struct {
 
 func (x *ListStoresRequest) Reset() {
 	*x = ListStoresRequest{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[6]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -892,7 +1066,7 @@ func (x *ListStoresRequest) String() string {
 func (*ListStoresRequest) ProtoMessage() {}
 
 func (x *ListStoresRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[6]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -905,7 +1079,7 @@ func (x *ListStoresRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStoresRequest.ProtoReflect.Descriptor instead.
 func (*ListStoresRequest) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{6}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListStoresRequest) GetPageSize() int32 {
@@ -942,7 +1116,7 @@ type ListStoresResponse struct {
 
 func (x *ListStoresResponse) Reset() {
 	*x = ListStoresResponse{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[7]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -954,7 +1128,7 @@ func (x *ListStoresResponse) String() string {
 func (*ListStoresResponse) ProtoMessage() {}
 
 func (x *ListStoresResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[7]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -967,7 +1141,7 @@ func (x *ListStoresResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStoresResponse.ProtoReflect.Descriptor instead.
 func (*ListStoresResponse) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{7}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListStoresResponse) GetStores() []*Store {
@@ -1005,7 +1179,7 @@ type CreateStoreRequest struct {
 
 func (x *CreateStoreRequest) Reset() {
 	*x = CreateStoreRequest{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[8]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1017,7 +1191,7 @@ func (x *CreateStoreRequest) String() string {
 func (*CreateStoreRequest) ProtoMessage() {}
 
 func (x *CreateStoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[8]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1030,7 +1204,7 @@ func (x *CreateStoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateStoreRequest.ProtoReflect.Descriptor instead.
 func (*CreateStoreRequest) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{8}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CreateStoreRequest) GetIdentifier() string {
@@ -1086,7 +1260,7 @@ type CreateStoreResponse struct {
 
 func (x *CreateStoreResponse) Reset() {
 	*x = CreateStoreResponse{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[9]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1098,7 +1272,7 @@ func (x *CreateStoreResponse) String() string {
 func (*CreateStoreResponse) ProtoMessage() {}
 
 func (x *CreateStoreResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[9]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1111,7 +1285,7 @@ func (x *CreateStoreResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateStoreResponse.ProtoReflect.Descriptor instead.
 func (*CreateStoreResponse) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{9}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CreateStoreResponse) GetStore() *Store {
@@ -1132,7 +1306,7 @@ type GetStoreRequest struct {
 
 func (x *GetStoreRequest) Reset() {
 	*x = GetStoreRequest{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[10]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1144,7 +1318,7 @@ func (x *GetStoreRequest) String() string {
 func (*GetStoreRequest) ProtoMessage() {}
 
 func (x *GetStoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[10]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1157,7 +1331,7 @@ func (x *GetStoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStoreRequest.ProtoReflect.Descriptor instead.
 func (*GetStoreRequest) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{10}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetStoreRequest) GetStoreId() string {
@@ -1178,7 +1352,7 @@ type GetStoreResponse struct {
 
 func (x *GetStoreResponse) Reset() {
 	*x = GetStoreResponse{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[11]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1190,7 +1364,7 @@ func (x *GetStoreResponse) String() string {
 func (*GetStoreResponse) ProtoMessage() {}
 
 func (x *GetStoreResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[11]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1203,7 +1377,7 @@ func (x *GetStoreResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStoreResponse.ProtoReflect.Descriptor instead.
 func (*GetStoreResponse) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{11}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetStoreResponse) GetStore() *Store {
@@ -1236,7 +1410,7 @@ type UpdateStoreRequest struct {
 
 func (x *UpdateStoreRequest) Reset() {
 	*x = UpdateStoreRequest{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[12]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1248,7 +1422,7 @@ func (x *UpdateStoreRequest) String() string {
 func (*UpdateStoreRequest) ProtoMessage() {}
 
 func (x *UpdateStoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[12]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1261,7 +1435,7 @@ func (x *UpdateStoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateStoreRequest.ProtoReflect.Descriptor instead.
 func (*UpdateStoreRequest) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{12}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *UpdateStoreRequest) GetStoreId() string {
@@ -1324,7 +1498,7 @@ type UpdateStoreResponse struct {
 
 func (x *UpdateStoreResponse) Reset() {
 	*x = UpdateStoreResponse{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[13]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1336,7 +1510,7 @@ func (x *UpdateStoreResponse) String() string {
 func (*UpdateStoreResponse) ProtoMessage() {}
 
 func (x *UpdateStoreResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[13]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1349,7 +1523,7 @@ func (x *UpdateStoreResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateStoreResponse.ProtoReflect.Descriptor instead.
 func (*UpdateStoreResponse) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{13}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *UpdateStoreResponse) GetStore() *Store {
@@ -1370,7 +1544,7 @@ type DeleteStoreRequest struct {
 
 func (x *DeleteStoreRequest) Reset() {
 	*x = DeleteStoreRequest{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[14]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1382,7 +1556,7 @@ func (x *DeleteStoreRequest) String() string {
 func (*DeleteStoreRequest) ProtoMessage() {}
 
 func (x *DeleteStoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[14]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1395,7 +1569,7 @@ func (x *DeleteStoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteStoreRequest.ProtoReflect.Descriptor instead.
 func (*DeleteStoreRequest) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{14}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *DeleteStoreRequest) GetStoreId() string {
@@ -1414,7 +1588,7 @@ type DeleteStoreResponse struct {
 
 func (x *DeleteStoreResponse) Reset() {
 	*x = DeleteStoreResponse{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[15]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1426,7 +1600,7 @@ func (x *DeleteStoreResponse) String() string {
 func (*DeleteStoreResponse) ProtoMessage() {}
 
 func (x *DeleteStoreResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[15]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1439,7 +1613,7 @@ func (x *DeleteStoreResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteStoreResponse.ProtoReflect.Descriptor instead.
 func (*DeleteStoreResponse) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{15}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{16}
 }
 
 // Which store.
@@ -1453,7 +1627,7 @@ type TestConnectionRequest struct {
 
 func (x *TestConnectionRequest) Reset() {
 	*x = TestConnectionRequest{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[16]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1465,7 +1639,7 @@ func (x *TestConnectionRequest) String() string {
 func (*TestConnectionRequest) ProtoMessage() {}
 
 func (x *TestConnectionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[16]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1478,7 +1652,7 @@ func (x *TestConnectionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestConnectionRequest.ProtoReflect.Descriptor instead.
 func (*TestConnectionRequest) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{16}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *TestConnectionRequest) GetStoreId() string {
@@ -1505,7 +1679,7 @@ type TestConnectionResponse struct {
 
 func (x *TestConnectionResponse) Reset() {
 	*x = TestConnectionResponse{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[17]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1517,7 +1691,7 @@ func (x *TestConnectionResponse) String() string {
 func (*TestConnectionResponse) ProtoMessage() {}
 
 func (x *TestConnectionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[17]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1530,7 +1704,7 @@ func (x *TestConnectionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestConnectionResponse.ProtoReflect.Descriptor instead.
 func (*TestConnectionResponse) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{17}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *TestConnectionResponse) GetOk() bool {
@@ -1574,7 +1748,7 @@ type PauseStoreRequest struct {
 
 func (x *PauseStoreRequest) Reset() {
 	*x = PauseStoreRequest{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[18]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1586,7 +1760,7 @@ func (x *PauseStoreRequest) String() string {
 func (*PauseStoreRequest) ProtoMessage() {}
 
 func (x *PauseStoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[18]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1599,7 +1773,7 @@ func (x *PauseStoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseStoreRequest.ProtoReflect.Descriptor instead.
 func (*PauseStoreRequest) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{18}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *PauseStoreRequest) GetStoreId() string {
@@ -1627,7 +1801,7 @@ type PauseStoreResponse struct {
 
 func (x *PauseStoreResponse) Reset() {
 	*x = PauseStoreResponse{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[19]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1639,7 +1813,7 @@ func (x *PauseStoreResponse) String() string {
 func (*PauseStoreResponse) ProtoMessage() {}
 
 func (x *PauseStoreResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[19]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1652,7 +1826,7 @@ func (x *PauseStoreResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseStoreResponse.ProtoReflect.Descriptor instead.
 func (*PauseStoreResponse) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{19}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *PauseStoreResponse) GetStore() *Store {
@@ -1675,7 +1849,7 @@ type ResumeStoreRequest struct {
 
 func (x *ResumeStoreRequest) Reset() {
 	*x = ResumeStoreRequest{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[20]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1687,7 +1861,7 @@ func (x *ResumeStoreRequest) String() string {
 func (*ResumeStoreRequest) ProtoMessage() {}
 
 func (x *ResumeStoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[20]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1700,7 +1874,7 @@ func (x *ResumeStoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeStoreRequest.ProtoReflect.Descriptor instead.
 func (*ResumeStoreRequest) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{20}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ResumeStoreRequest) GetStoreId() string {
@@ -1728,7 +1902,7 @@ type ResumeStoreResponse struct {
 
 func (x *ResumeStoreResponse) Reset() {
 	*x = ResumeStoreResponse{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[21]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1740,7 +1914,7 @@ func (x *ResumeStoreResponse) String() string {
 func (*ResumeStoreResponse) ProtoMessage() {}
 
 func (x *ResumeStoreResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[21]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1753,7 +1927,7 @@ func (x *ResumeStoreResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeStoreResponse.ProtoReflect.Descriptor instead.
 func (*ResumeStoreResponse) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{21}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ResumeStoreResponse) GetStore() *Store {
@@ -1774,7 +1948,7 @@ type GetStateMapRequest struct {
 
 func (x *GetStateMapRequest) Reset() {
 	*x = GetStateMapRequest{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[22]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1786,7 +1960,7 @@ func (x *GetStateMapRequest) String() string {
 func (*GetStateMapRequest) ProtoMessage() {}
 
 func (x *GetStateMapRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[22]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1799,7 +1973,7 @@ func (x *GetStateMapRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStateMapRequest.ProtoReflect.Descriptor instead.
 func (*GetStateMapRequest) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{22}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GetStateMapRequest) GetStoreId() string {
@@ -1824,7 +1998,7 @@ type GetStateMapResponse struct {
 
 func (x *GetStateMapResponse) Reset() {
 	*x = GetStateMapResponse{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[23]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1836,7 +2010,7 @@ func (x *GetStateMapResponse) String() string {
 func (*GetStateMapResponse) ProtoMessage() {}
 
 func (x *GetStateMapResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[23]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1849,7 +2023,7 @@ func (x *GetStateMapResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStateMapResponse.ProtoReflect.Descriptor instead.
 func (*GetStateMapResponse) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{23}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetStateMapResponse) GetVersion() int32 {
@@ -1873,6 +2047,801 @@ func (x *GetStateMapResponse) GetUnknownStates() []*UnknownState {
 	return nil
 }
 
+// The whole new map.
+type UpdateStateMapRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Store id.
+	StoreId string `protobuf:"bytes,1,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	// The rules; replaces all of them. An exact state beats a beginning, a longer beginning a shorter one.
+	Rules []*StateRule `protobuf:"bytes,2,rep,name=rules,proto3" json:"rules,omitempty"`
+	// The version read before; 0: write whatever is stored.
+	Version int32 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	// Only answer what would change.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateStateMapRequest) Reset() {
+	*x = UpdateStateMapRequest{}
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateStateMapRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateStateMapRequest) ProtoMessage() {}
+
+func (x *UpdateStateMapRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateStateMapRequest.ProtoReflect.Descriptor instead.
+func (*UpdateStateMapRequest) Descriptor() ([]byte, []int) {
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *UpdateStateMapRequest) GetStoreId() string {
+	if x != nil {
+		return x.StoreId
+	}
+	return ""
+}
+
+func (x *UpdateStateMapRequest) GetRules() []*StateRule {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
+func (x *UpdateStateMapRequest) GetVersion() int32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *UpdateStateMapRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+// What a new map does to the orders.
+type UpdateStateMapResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The version in force after the call.
+	Version int32 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	// Orders whose meaning changes.
+	MeaningChanged int32 `protobuf:"varint,2,opt,name=meaning_changed,json=meaningChanged,proto3" json:"meaning_changed,omitempty"`
+	// Orders that become ready to be worked.
+	BecameReady   int32 `protobuf:"varint,3,opt,name=became_ready,json=becameReady,proto3" json:"became_ready,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateStateMapResponse) Reset() {
+	*x = UpdateStateMapResponse{}
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateStateMapResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateStateMapResponse) ProtoMessage() {}
+
+func (x *UpdateStateMapResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateStateMapResponse.ProtoReflect.Descriptor instead.
+func (*UpdateStateMapResponse) Descriptor() ([]byte, []int) {
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *UpdateStateMapResponse) GetVersion() int32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *UpdateStateMapResponse) GetMeaningChanged() int32 {
+	if x != nil {
+		return x.MeaningChanged
+	}
+	return 0
+}
+
+func (x *UpdateStateMapResponse) GetBecameReady() int32 {
+	if x != nil {
+		return x.BecameReady
+	}
+	return 0
+}
+
+// A page of passes.
+type ListPassesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Store id.
+	StoreId string `protobuf:"bytes,1,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	// Rows per page, at most 200; 0 means 50.
+	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// From the page before.
+	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPassesRequest) Reset() {
+	*x = ListPassesRequest{}
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPassesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPassesRequest) ProtoMessage() {}
+
+func (x *ListPassesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPassesRequest.ProtoReflect.Descriptor instead.
+func (*ListPassesRequest) Descriptor() ([]byte, []int) {
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ListPassesRequest) GetStoreId() string {
+	if x != nil {
+		return x.StoreId
+	}
+	return ""
+}
+
+func (x *ListPassesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListPassesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// A page of passes.
+type ListPassesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Newest first.
+	Passes []*Pass `protobuf:"bytes,1,rep,name=passes,proto3" json:"passes,omitempty"`
+	// Empty on the last page.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPassesResponse) Reset() {
+	*x = ListPassesResponse{}
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPassesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPassesResponse) ProtoMessage() {}
+
+func (x *ListPassesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPassesResponse.ProtoReflect.Descriptor instead.
+func (*ListPassesResponse) Descriptor() ([]byte, []int) {
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *ListPassesResponse) GetPasses() []*Pass {
+	if x != nil {
+		return x.Passes
+	}
+	return nil
+}
+
+func (x *ListPassesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// Which store.
+type GetRateLimitsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Store id.
+	StoreId       string `protobuf:"bytes,1,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetRateLimitsRequest) Reset() {
+	*x = GetRateLimitsRequest{}
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetRateLimitsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetRateLimitsRequest) ProtoMessage() {}
+
+func (x *GetRateLimitsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetRateLimitsRequest.ProtoReflect.Descriptor instead.
+func (*GetRateLimitsRequest) Descriptor() ([]byte, []int) {
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *GetRateLimitsRequest) GetStoreId() string {
+	if x != nil {
+		return x.StoreId
+	}
+	return ""
+}
+
+// The shop's quota, per token.
+type GetRateLimitsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Second, minute, hour, day.
+	Windows []*RateLimit `protobuf:"bytes,1,rep,name=windows,proto3" json:"windows,omitempty"`
+	// The shop asked to wait until then (429); absent when it did not.
+	BlockedUntil  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=blocked_until,json=blockedUntil,proto3" json:"blocked_until,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetRateLimitsResponse) Reset() {
+	*x = GetRateLimitsResponse{}
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetRateLimitsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetRateLimitsResponse) ProtoMessage() {}
+
+func (x *GetRateLimitsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetRateLimitsResponse.ProtoReflect.Descriptor instead.
+func (*GetRateLimitsResponse) Descriptor() ([]byte, []int) {
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *GetRateLimitsResponse) GetWindows() []*RateLimit {
+	if x != nil {
+		return x.Windows
+	}
+	return nil
+}
+
+func (x *GetRateLimitsResponse) GetBlockedUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.BlockedUntil
+	}
+	return nil
+}
+
+// One window of the quota.
+type RateLimit struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Length in seconds: 1, 60, 3,600 or 86,400.
+	WindowSeconds int32 `protobuf:"varint,1,opt,name=window_seconds,json=windowSeconds,proto3" json:"window_seconds,omitempty"`
+	// Requests that may be spent in it: the budget of what the shop allows.
+	Limit int32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	// Requests spent in it.
+	Spent int32 `protobuf:"varint,3,opt,name=spent,proto3" json:"spent,omitempty"`
+	// When it begins anew.
+	ResetsAt      *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=resets_at,json=resetsAt,proto3" json:"resets_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RateLimit) Reset() {
+	*x = RateLimit{}
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RateLimit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RateLimit) ProtoMessage() {}
+
+func (x *RateLimit) ProtoReflect() protoreflect.Message {
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RateLimit.ProtoReflect.Descriptor instead.
+func (*RateLimit) Descriptor() ([]byte, []int) {
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *RateLimit) GetWindowSeconds() int32 {
+	if x != nil {
+		return x.WindowSeconds
+	}
+	return 0
+}
+
+func (x *RateLimit) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *RateLimit) GetSpent() int32 {
+	if x != nil {
+		return x.Spent
+	}
+	return 0
+}
+
+func (x *RateLimit) GetResetsAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ResetsAt
+	}
+	return nil
+}
+
+// A page of quarantined rows.
+type ListQuarantineRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Store id.
+	StoreId string `protobuf:"bytes,1,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	// Rows per page, at most 200; 0 means 50.
+	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// From the page before.
+	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Also list rows that were resolved.
+	Resolved      bool `protobuf:"varint,4,opt,name=resolved,proto3" json:"resolved,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListQuarantineRequest) Reset() {
+	*x = ListQuarantineRequest{}
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListQuarantineRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListQuarantineRequest) ProtoMessage() {}
+
+func (x *ListQuarantineRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListQuarantineRequest.ProtoReflect.Descriptor instead.
+func (*ListQuarantineRequest) Descriptor() ([]byte, []int) {
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *ListQuarantineRequest) GetStoreId() string {
+	if x != nil {
+		return x.StoreId
+	}
+	return ""
+}
+
+func (x *ListQuarantineRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListQuarantineRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListQuarantineRequest) GetResolved() bool {
+	if x != nil {
+		return x.Resolved
+	}
+	return false
+}
+
+// A page of quarantined rows.
+type ListQuarantineResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Newest first.
+	Rows []*QuarantineRow `protobuf:"bytes,1,rep,name=rows,proto3" json:"rows,omitempty"`
+	// Empty on the last page.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListQuarantineResponse) Reset() {
+	*x = ListQuarantineResponse{}
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListQuarantineResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListQuarantineResponse) ProtoMessage() {}
+
+func (x *ListQuarantineResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListQuarantineResponse.ProtoReflect.Descriptor instead.
+func (*ListQuarantineResponse) Descriptor() ([]byte, []int) {
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *ListQuarantineResponse) GetRows() []*QuarantineRow {
+	if x != nil {
+		return x.Rows
+	}
+	return nil
+}
+
+func (x *ListQuarantineResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// A row of a shop that could not become an order.
+type QuarantineRow struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Quarantine id, decimal.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The shop's id, decimal; empty when it cannot be read.
+	UpstreamId string `protobuf:"bytes,2,opt,name=upstream_id,json=upstreamId,proto3" json:"upstream_id,omitempty"`
+	// The shop's reference; may be empty.
+	Reference string `protobuf:"bytes,3,opt,name=reference,proto3" json:"reference,omitempty"`
+	// Why, as a word: `IDENTITY_MISMATCH`, `MONEY`, …
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Which part of the row.
+	Field string `protobuf:"bytes,5,opt,name=field,proto3" json:"field,omitempty"`
+	// The same in words.
+	Message string `protobuf:"bytes,6,opt,name=message,proto3" json:"message,omitempty"`
+	// How often it was met.
+	Times int32 `protobuf:"varint,7,opt,name=times,proto3" json:"times,omitempty"`
+	// First met.
+	FirstSeenAt *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=first_seen_at,json=firstSeenAt,proto3" json:"first_seen_at,omitempty"`
+	// Last met.
+	LastSeenAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=last_seen_at,json=lastSeenAt,proto3" json:"last_seen_at,omitempty"`
+	// When it became an order after all.
+	ResolvedAt *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=resolved_at,json=resolvedAt,proto3" json:"resolved_at,omitempty"`
+	// The row as received, at most 64 KiB of it.
+	Raw           string `protobuf:"bytes,11,opt,name=raw,proto3" json:"raw,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QuarantineRow) Reset() {
+	*x = QuarantineRow{}
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QuarantineRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QuarantineRow) ProtoMessage() {}
+
+func (x *QuarantineRow) ProtoReflect() protoreflect.Message {
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QuarantineRow.ProtoReflect.Descriptor instead.
+func (*QuarantineRow) Descriptor() ([]byte, []int) {
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *QuarantineRow) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *QuarantineRow) GetUpstreamId() string {
+	if x != nil {
+		return x.UpstreamId
+	}
+	return ""
+}
+
+func (x *QuarantineRow) GetReference() string {
+	if x != nil {
+		return x.Reference
+	}
+	return ""
+}
+
+func (x *QuarantineRow) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *QuarantineRow) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *QuarantineRow) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *QuarantineRow) GetTimes() int32 {
+	if x != nil {
+		return x.Times
+	}
+	return 0
+}
+
+func (x *QuarantineRow) GetFirstSeenAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FirstSeenAt
+	}
+	return nil
+}
+
+func (x *QuarantineRow) GetLastSeenAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastSeenAt
+	}
+	return nil
+}
+
+func (x *QuarantineRow) GetResolvedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ResolvedAt
+	}
+	return nil
+}
+
+func (x *QuarantineRow) GetRaw() string {
+	if x != nil {
+		return x.Raw
+	}
+	return ""
+}
+
+// Which row.
+type RetryQuarantineRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Store id.
+	StoreId string `protobuf:"bytes,1,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	// Quarantine id, decimal.
+	QuarantineId  string `protobuf:"bytes,2,opt,name=quarantine_id,json=quarantineId,proto3" json:"quarantine_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetryQuarantineRequest) Reset() {
+	*x = RetryQuarantineRequest{}
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetryQuarantineRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetryQuarantineRequest) ProtoMessage() {}
+
+func (x *RetryQuarantineRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetryQuarantineRequest.ProtoReflect.Descriptor instead.
+func (*RetryQuarantineRequest) Descriptor() ([]byte, []int) {
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *RetryQuarantineRequest) GetStoreId() string {
+	if x != nil {
+		return x.StoreId
+	}
+	return ""
+}
+
+func (x *RetryQuarantineRequest) GetQuarantineId() string {
+	if x != nil {
+		return x.QuarantineId
+	}
+	return ""
+}
+
+// The row after the attempt.
+type RetryQuarantineResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The row; `resolved_at` tells whether it became an order.
+	Row           *QuarantineRow `protobuf:"bytes,1,opt,name=row,proto3" json:"row,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetryQuarantineResponse) Reset() {
+	*x = RetryQuarantineResponse{}
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetryQuarantineResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetryQuarantineResponse) ProtoMessage() {}
+
+func (x *RetryQuarantineResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetryQuarantineResponse.ProtoReflect.Descriptor instead.
+func (*RetryQuarantineResponse) Descriptor() ([]byte, []int) {
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *RetryQuarantineResponse) GetRow() *QuarantineRow {
+	if x != nil {
+		return x.Row
+	}
+	return nil
+}
+
 // One rule. States are compared without case, accents, and the endings of gender and number: `Livrées` is `Livré`.
 type StateRule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1888,7 +2857,7 @@ type StateRule struct {
 
 func (x *StateRule) Reset() {
 	*x = StateRule{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[24]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1900,7 +2869,7 @@ func (x *StateRule) String() string {
 func (*StateRule) ProtoMessage() {}
 
 func (x *StateRule) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[24]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1913,7 +2882,7 @@ func (x *StateRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateRule.ProtoReflect.Descriptor instead.
 func (*StateRule) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{24}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *StateRule) GetState() string {
@@ -1954,7 +2923,7 @@ type UnknownState struct {
 
 func (x *UnknownState) Reset() {
 	*x = UnknownState{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[25]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1966,7 +2935,7 @@ func (x *UnknownState) String() string {
 func (*UnknownState) ProtoMessage() {}
 
 func (x *UnknownState) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[25]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1979,7 +2948,7 @@ func (x *UnknownState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnknownState.ProtoReflect.Descriptor instead.
 func (*UnknownState) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{25}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *UnknownState) GetState() string {
@@ -2021,7 +2990,7 @@ type SyncStoresRequest struct {
 
 func (x *SyncStoresRequest) Reset() {
 	*x = SyncStoresRequest{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[26]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2033,7 +3002,7 @@ func (x *SyncStoresRequest) String() string {
 func (*SyncStoresRequest) ProtoMessage() {}
 
 func (x *SyncStoresRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[26]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2046,7 +3015,7 @@ func (x *SyncStoresRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncStoresRequest.ProtoReflect.Descriptor instead.
 func (*SyncStoresRequest) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{26}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *SyncStoresRequest) GetStoreIds() []string {
@@ -2071,7 +3040,7 @@ type SyncStoresResponse struct {
 
 func (x *SyncStoresResponse) Reset() {
 	*x = SyncStoresResponse{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[27]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2083,7 +3052,7 @@ func (x *SyncStoresResponse) String() string {
 func (*SyncStoresResponse) ProtoMessage() {}
 
 func (x *SyncStoresResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[27]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2096,7 +3065,7 @@ func (x *SyncStoresResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncStoresResponse.ProtoReflect.Descriptor instead.
 func (*SyncStoresResponse) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{27}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *SyncStoresResponse) GetStoreId() string {
@@ -2120,6 +3089,354 @@ func (x *SyncStoresResponse) GetPass() *Pass {
 	return nil
 }
 
+// What to read back.
+type BackfillStoreRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Store id.
+	StoreId string `protobuf:"bytes,1,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	// First business day by the shop's change time, `YYYY-MM-DD`, included; empty means from the beginning.
+	From string `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	// Last business day, included; empty means up to the floor of the live passes.
+	To string `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	// Only answer the preview.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BackfillStoreRequest) Reset() {
+	*x = BackfillStoreRequest{}
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BackfillStoreRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BackfillStoreRequest) ProtoMessage() {}
+
+func (x *BackfillStoreRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BackfillStoreRequest.ProtoReflect.Descriptor instead.
+func (*BackfillStoreRequest) Descriptor() ([]byte, []int) {
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *BackfillStoreRequest) GetStoreId() string {
+	if x != nil {
+		return x.StoreId
+	}
+	return ""
+}
+
+func (x *BackfillStoreRequest) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *BackfillStoreRequest) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *BackfillStoreRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+// What happened just now.
+type BackfillStoreResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The pass as it stands; `result` is set in the last message. Absent in a preview.
+	Pass *Pass `protobuf:"bytes,1,opt,name=pass,proto3" json:"pass,omitempty"`
+	// The preview, when only that was asked for.
+	Preview       *BackfillPreview `protobuf:"bytes,2,opt,name=preview,proto3" json:"preview,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BackfillStoreResponse) Reset() {
+	*x = BackfillStoreResponse{}
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BackfillStoreResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BackfillStoreResponse) ProtoMessage() {}
+
+func (x *BackfillStoreResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BackfillStoreResponse.ProtoReflect.Descriptor instead.
+func (*BackfillStoreResponse) Descriptor() ([]byte, []int) {
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *BackfillStoreResponse) GetPass() *Pass {
+	if x != nil {
+		return x.Pass
+	}
+	return nil
+}
+
+func (x *BackfillStoreResponse) GetPreview() *BackfillPreview {
+	if x != nil {
+		return x.Preview
+	}
+	return nil
+}
+
+// What a backfill would cost.
+type BackfillPreview struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Pages to read, estimated from the span of ids; at least as many requests.
+	Pages int32 `protobuf:"varint,1,opt,name=pages,proto3" json:"pages,omitempty"`
+	// Requests per hour that a backfill may spend beside live passes.
+	RequestsPerHour int32 `protobuf:"varint,2,opt,name=requests_per_hour,json=requestsPerHour,proto3" json:"requests_per_hour,omitempty"`
+	// When it would end at that pace.
+	EndsAt        *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=ends_at,json=endsAt,proto3" json:"ends_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BackfillPreview) Reset() {
+	*x = BackfillPreview{}
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BackfillPreview) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BackfillPreview) ProtoMessage() {}
+
+func (x *BackfillPreview) ProtoReflect() protoreflect.Message {
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BackfillPreview.ProtoReflect.Descriptor instead.
+func (*BackfillPreview) Descriptor() ([]byte, []int) {
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *BackfillPreview) GetPages() int32 {
+	if x != nil {
+		return x.Pages
+	}
+	return 0
+}
+
+func (x *BackfillPreview) GetRequestsPerHour() int32 {
+	if x != nil {
+		return x.RequestsPerHour
+	}
+	return 0
+}
+
+func (x *BackfillPreview) GetEndsAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndsAt
+	}
+	return nil
+}
+
+// Nothing to ask.
+type ListConditionsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListConditionsRequest) Reset() {
+	*x = ListConditionsRequest{}
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListConditionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListConditionsRequest) ProtoMessage() {}
+
+func (x *ListConditionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListConditionsRequest.ProtoReflect.Descriptor instead.
+func (*ListConditionsRequest) Descriptor() ([]byte, []int) {
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{44}
+}
+
+// What is wrong now.
+type ListConditionsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By kind, then subject.
+	Conditions    []*Condition `protobuf:"bytes,1,rep,name=conditions,proto3" json:"conditions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListConditionsResponse) Reset() {
+	*x = ListConditionsResponse{}
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListConditionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListConditionsResponse) ProtoMessage() {}
+
+func (x *ListConditionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListConditionsResponse.ProtoReflect.Descriptor instead.
+func (*ListConditionsResponse) Descriptor() ([]byte, []int) {
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *ListConditionsResponse) GetConditions() []*Condition {
+	if x != nil {
+		return x.Conditions
+	}
+	return nil
+}
+
+// One thing that is wrong now. It is gone when it is no longer listed.
+type Condition struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Kind: `store.paused`, `store.stale`, `store.gap_stuck`, `store.id_only`, `state.unknown`, `quarantine.open`.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// On what: `store/…`.
+	Subject string `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
+	// Since when.
+	Since *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=since,proto3" json:"since,omitempty"`
+	// What is wrong and what to do, in words.
+	Message       string `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Condition) Reset() {
+	*x = Condition{}
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Condition) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Condition) ProtoMessage() {}
+
+func (x *Condition) ProtoReflect() protoreflect.Message {
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Condition.ProtoReflect.Descriptor instead.
+func (*Condition) Descriptor() ([]byte, []int) {
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *Condition) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Condition) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *Condition) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *Condition) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
 // A page of the audit trail.
 type ListAuditEventsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2141,7 +3458,7 @@ type ListAuditEventsRequest struct {
 
 func (x *ListAuditEventsRequest) Reset() {
 	*x = ListAuditEventsRequest{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[28]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2153,7 +3470,7 @@ func (x *ListAuditEventsRequest) String() string {
 func (*ListAuditEventsRequest) ProtoMessage() {}
 
 func (x *ListAuditEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[28]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2166,7 +3483,7 @@ func (x *ListAuditEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditEventsRequest.ProtoReflect.Descriptor instead.
 func (*ListAuditEventsRequest) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{28}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ListAuditEventsRequest) GetPageSize() int32 {
@@ -2224,7 +3541,7 @@ type ListAuditEventsResponse struct {
 
 func (x *ListAuditEventsResponse) Reset() {
 	*x = ListAuditEventsResponse{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[29]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2236,7 +3553,7 @@ func (x *ListAuditEventsResponse) String() string {
 func (*ListAuditEventsResponse) ProtoMessage() {}
 
 func (x *ListAuditEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[29]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2249,7 +3566,7 @@ func (x *ListAuditEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditEventsResponse.ProtoReflect.Descriptor instead.
 func (*ListAuditEventsResponse) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{29}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *ListAuditEventsResponse) GetEvents() []*v11.AuditEvent {
@@ -2275,7 +3592,7 @@ type CleanupRequest struct {
 
 func (x *CleanupRequest) Reset() {
 	*x = CleanupRequest{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[30]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2287,7 +3604,7 @@ func (x *CleanupRequest) String() string {
 func (*CleanupRequest) ProtoMessage() {}
 
 func (x *CleanupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[30]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2300,7 +3617,7 @@ func (x *CleanupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CleanupRequest.ProtoReflect.Descriptor instead.
 func (*CleanupRequest) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{30}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{49}
 }
 
 // What was removed.
@@ -2314,7 +3631,7 @@ type CleanupResponse struct {
 
 func (x *CleanupResponse) Reset() {
 	*x = CleanupResponse{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[31]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2326,7 +3643,7 @@ func (x *CleanupResponse) String() string {
 func (*CleanupResponse) ProtoMessage() {}
 
 func (x *CleanupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[31]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2339,7 +3656,7 @@ func (x *CleanupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CleanupResponse.ProtoReflect.Descriptor instead.
 func (*CleanupResponse) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{31}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *CleanupResponse) GetRemoved() []*CleanupCount {
@@ -2362,7 +3679,7 @@ type CleanupCount struct {
 
 func (x *CleanupCount) Reset() {
 	*x = CleanupCount{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[32]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2374,7 +3691,7 @@ func (x *CleanupCount) String() string {
 func (*CleanupCount) ProtoMessage() {}
 
 func (x *CleanupCount) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[32]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2387,7 +3704,7 @@ func (x *CleanupCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CleanupCount.ProtoReflect.Descriptor instead.
 func (*CleanupCount) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{32}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *CleanupCount) GetKind() string {
@@ -2413,7 +3730,7 @@ type ErrorReason struct {
 
 func (x *ErrorReason) Reset() {
 	*x = ErrorReason{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[33]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2425,7 +3742,7 @@ func (x *ErrorReason) String() string {
 func (*ErrorReason) ProtoMessage() {}
 
 func (x *ErrorReason) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[33]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2438,7 +3755,7 @@ func (x *ErrorReason) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ErrorReason.ProtoReflect.Descriptor instead.
 func (*ErrorReason) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{33}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{52}
 }
 
 var File_libertaphonix_ecosync_v1_ecosync_proto protoreflect.FileDescriptor
@@ -2454,7 +3771,7 @@ const file_libertaphonix_ecosync_v1_ecosync_proto_rawDesc = "" +
 	"\x06ACTIVE\x10\x01\x12\n" +
 	"\n" +
 	"\x06PAUSED\x10\x02\x12\f\n" +
-	"\bINACTIVE\x10\x03\"\xd4\x05\n" +
+	"\bINACTIVE\x10\x03\"\xa0\x06\n" +
 	"\x05Store\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1e\n" +
 	"\n" +
@@ -2477,9 +3794,13 @@ const file_libertaphonix_ecosync_v1_ecosync_proto_rawDesc = "" +
 	"created_at\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n" +
 	"\n" +
 	"updated_at\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\x12\x12\n" +
-	"\x04etag\x18\x11 \x01(\tR\x04etag\"\x87\x01\n" +
+	"\x04etag\x18\x11 \x01(\tR\x04etag\x12\x17\n" +
+	"\aid_only\x18\x12 \x01(\bR\x06idOnly\x12\x12\n" +
+	"\x04gaps\x18\x13 \x01(\x05R\x04gaps\x12\x1d\n" +
 	"\n" +
-	"PassResult\"y\n" +
+	"quota_left\x18\x14 \x01(\x05R\tquotaLeft\"\x96\x01\n" +
+	"\n" +
+	"PassResult\"\x87\x01\n" +
 	"\x05Value\x12\x15\n" +
 	"\x11VALUE_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tSUCCEEDED\x10\x01\x12\n" +
@@ -2488,7 +3809,8 @@ const file_libertaphonix_ecosync_v1_ecosync_proto_rawDesc = "" +
 	"\tCANCELLED\x10\x03\x12\v\n" +
 	"\aSKIPPED\x10\x04\x12\x13\n" +
 	"\x0fALREADY_RUNNING\x10\x05\x12\r\n" +
-	"\tABANDONED\x10\x06\"\xda\x01\n" +
+	"\tABANDONED\x10\x06\x12\f\n" +
+	"\bDEFERRED\x10\a\"\xda\x01\n" +
 	"\vPassFailure\"\xca\x01\n" +
 	"\x05Value\x12\x15\n" +
 	"\x11VALUE_UNSPECIFIED\x10\x00\x12\x11\n" +
@@ -2501,7 +3823,7 @@ const file_libertaphonix_ecosync_v1_ecosync_proto_rawDesc = "" +
 	"\n" +
 	"OTHER_SHOP\x10\a\x12\f\n" +
 	"\bINTERNAL\x10\b\x12\x13\n" +
-	"\x0fADDRESS_REFUSED\x10\t\"\x99\x02\n" +
+	"\x0fADDRESS_REFUSED\x10\t\"\xd8\x02\n" +
 	"\n" +
 	"PassCounts\x12\x1a\n" +
 	"\brequests\x18\x01 \x01(\x05R\brequests\x12\x14\n" +
@@ -2514,7 +3836,9 @@ const file_libertaphonix_ecosync_v1_ecosync_proto_rawDesc = "" +
 	"\adeleted\x18\b \x01(\x05R\adeleted\x12 \n" +
 	"\vquarantined\x18\t \x01(\x05R\vquarantined\x12!\n" +
 	"\fbecame_ready\x18\n" +
-	" \x01(\x05R\vbecameReady\"\xeb\x02\n" +
+	" \x01(\x05R\vbecameReady\x12\x12\n" +
+	"\x04gaps\x18\v \x01(\x05R\x04gaps\x12)\n" +
+	"\x10upstream_deleted\x18\f \x01(\x05R\x0fupstreamDeleted\"\xa3\x04\n" +
 	"\x04Pass\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x129\n" +
 	"\n" +
@@ -2523,7 +3847,16 @@ const file_libertaphonix_ecosync_v1_ecosync_proto_rawDesc = "" +
 	"\x06result\x18\x04 \x01(\x0e2*.libertaphonix.ecosync.v1.PassResult.ValueR\x06result\x12E\n" +
 	"\afailure\x18\x05 \x01(\x0e2+.libertaphonix.ecosync.v1.PassFailure.ValueR\afailure\x12\x18\n" +
 	"\amessage\x18\x06 \x01(\tR\amessage\x12<\n" +
-	"\x06counts\x18\a \x01(\v2$.libertaphonix.ecosync.v1.PassCountsR\x06counts\"\xba\x01\n" +
+	"\x06counts\x18\a \x01(\v2$.libertaphonix.ecosync.v1.PassCountsR\x06counts\x12<\n" +
+	"\x04kind\x18\b \x01(\x0e2(.libertaphonix.ecosync.v1.PassKind.ValueR\x04kind\x12?\n" +
+	"\rwaiting_until\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\fwaitingUntil\x127\n" +
+	"\tresume_at\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\bresumeAt\"B\n" +
+	"\bPassKind\"6\n" +
+	"\x05Value\x12\x15\n" +
+	"\x11VALUE_UNSPECIFIED\x10\x00\x12\b\n" +
+	"\x04LIVE\x10\x01\x12\f\n" +
+	"\bBACKFILL\x10\x02\"\xba\x01\n" +
 	"\x11ListStoresRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xc8\x01(\x00R\bpageSize\x12'\n" +
@@ -2594,7 +3927,66 @@ const file_libertaphonix_ecosync_v1_ecosync_proto_rawDesc = "" +
 	"\x13GetStateMapResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x05R\aversion\x129\n" +
 	"\x05rules\x18\x02 \x03(\v2#.libertaphonix.ecosync.v1.StateRuleR\x05rules\x12M\n" +
-	"\x0eunknown_states\x18\x03 \x03(\v2&.libertaphonix.ecosync.v1.UnknownStateR\runknownStates\"{\n" +
+	"\x0eunknown_states\x18\x03 \x03(\v2&.libertaphonix.ecosync.v1.UnknownStateR\runknownStates\"\xcc\x01\n" +
+	"\x15UpdateStateMapRequest\x12#\n" +
+	"\bstore_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\astoreId\x12F\n" +
+	"\x05rules\x18\x02 \x03(\v2#.libertaphonix.ecosync.v1.StateRuleB\v\xbaH\b\x92\x01\x05\b\x01\x10\xc8\x01R\x05rules\x12!\n" +
+	"\aversion\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\aversion\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"~\n" +
+	"\x16UpdateStateMapResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x05R\aversion\x12'\n" +
+	"\x0fmeaning_changed\x18\x02 \x01(\x05R\x0emeaningChanged\x12!\n" +
+	"\fbecame_ready\x18\x03 \x01(\x05R\vbecameReady\"\x8a\x01\n" +
+	"\x11ListPassesRequest\x12#\n" +
+	"\bstore_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\astoreId\x12'\n" +
+	"\tpage_size\x18\x02 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xc8\x01(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\tpageToken\"t\n" +
+	"\x12ListPassesResponse\x126\n" +
+	"\x06passes\x18\x01 \x03(\v2\x1e.libertaphonix.ecosync.v1.PassR\x06passes\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\";\n" +
+	"\x14GetRateLimitsRequest\x12#\n" +
+	"\bstore_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\astoreId\"\x97\x01\n" +
+	"\x15GetRateLimitsResponse\x12=\n" +
+	"\awindows\x18\x01 \x03(\v2#.libertaphonix.ecosync.v1.RateLimitR\awindows\x12?\n" +
+	"\rblocked_until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\fblockedUntil\"\x97\x01\n" +
+	"\tRateLimit\x12%\n" +
+	"\x0ewindow_seconds\x18\x01 \x01(\x05R\rwindowSeconds\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\x05R\x05limit\x12\x14\n" +
+	"\x05spent\x18\x03 \x01(\x05R\x05spent\x127\n" +
+	"\tresets_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\bresetsAt\"\xaa\x01\n" +
+	"\x15ListQuarantineRequest\x12#\n" +
+	"\bstore_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\astoreId\x12'\n" +
+	"\tpage_size\x18\x02 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xc8\x01(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\tpageToken\x12\x1a\n" +
+	"\bresolved\x18\x04 \x01(\bR\bresolved\"}\n" +
+	"\x16ListQuarantineResponse\x12;\n" +
+	"\x04rows\x18\x01 \x03(\v2'.libertaphonix.ecosync.v1.QuarantineRowR\x04rows\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x89\x03\n" +
+	"\rQuarantineRow\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1f\n" +
+	"\vupstream_id\x18\x02 \x01(\tR\n" +
+	"upstreamId\x12\x1c\n" +
+	"\treference\x18\x03 \x01(\tR\treference\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x14\n" +
+	"\x05field\x18\x05 \x01(\tR\x05field\x12\x18\n" +
+	"\amessage\x18\x06 \x01(\tR\amessage\x12\x14\n" +
+	"\x05times\x18\a \x01(\x05R\x05times\x12>\n" +
+	"\rfirst_seen_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\vfirstSeenAt\x12<\n" +
+	"\flast_seen_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"lastSeenAt\x12;\n" +
+	"\vresolved_at\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"resolvedAt\x12\x10\n" +
+	"\x03raw\x18\v \x01(\tR\x03raw\"x\n" +
+	"\x16RetryQuarantineRequest\x12#\n" +
+	"\bstore_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\astoreId\x129\n" +
+	"\rquarantine_id\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f2\r^[0-9]{1,18}$R\fquarantineId\"T\n" +
+	"\x17RetryQuarantineResponse\x129\n" +
+	"\x03row\x18\x01 \x01(\v2'.libertaphonix.ecosync.v1.QuarantineRowR\x03row\"{\n" +
 	"\tStateRule\x12\x14\n" +
 	"\x05state\x18\x01 \x01(\tR\x05state\x12\x16\n" +
 	"\x06prefix\x18\x02 \x01(\bR\x06prefix\x12@\n" +
@@ -2612,7 +4004,29 @@ const file_libertaphonix_ecosync_v1_ecosync_proto_rawDesc = "" +
 	"\n" +
 	"identifier\x18\x02 \x01(\tR\n" +
 	"identifier\x122\n" +
-	"\x04pass\x18\x03 \x01(\v2\x1e.libertaphonix.ecosync.v1.PassR\x04pass\"\xa8\x02\n" +
+	"\x04pass\x18\x03 \x01(\v2\x1e.libertaphonix.ecosync.v1.PassR\x04pass\"\xd4\x01\n" +
+	"\x14BackfillStoreRequest\x12#\n" +
+	"\bstore_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\astoreId\x12:\n" +
+	"\x04from\x18\x02 \x01(\tB&\xbaH#r!2\x1f^([0-9]{4}-[0-9]{2}-[0-9]{2})?$R\x04from\x126\n" +
+	"\x02to\x18\x03 \x01(\tB&\xbaH#r!2\x1f^([0-9]{4}-[0-9]{2}-[0-9]{2})?$R\x02to\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\x90\x01\n" +
+	"\x15BackfillStoreResponse\x122\n" +
+	"\x04pass\x18\x01 \x01(\v2\x1e.libertaphonix.ecosync.v1.PassR\x04pass\x12C\n" +
+	"\apreview\x18\x02 \x01(\v2).libertaphonix.ecosync.v1.BackfillPreviewR\apreview\"\x88\x01\n" +
+	"\x0fBackfillPreview\x12\x14\n" +
+	"\x05pages\x18\x01 \x01(\x05R\x05pages\x12*\n" +
+	"\x11requests_per_hour\x18\x02 \x01(\x05R\x0frequestsPerHour\x123\n" +
+	"\aends_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x06endsAt\"\x17\n" +
+	"\x15ListConditionsRequest\"]\n" +
+	"\x16ListConditionsResponse\x12C\n" +
+	"\n" +
+	"conditions\x18\x01 \x03(\v2#.libertaphonix.ecosync.v1.ConditionR\n" +
+	"conditions\"\x85\x01\n" +
+	"\tCondition\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
+	"\asubject\x18\x02 \x01(\tR\asubject\x120\n" +
+	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x18\n" +
+	"\amessage\x18\x04 \x01(\tR\amessage\"\xa8\x02\n" +
 	"\x16ListAuditEventsRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xc8\x01(\x00R\bpageSize\x12'\n" +
@@ -2630,8 +4044,8 @@ const file_libertaphonix_ecosync_v1_ecosync_proto_rawDesc = "" +
 	"\aremoved\x18\x01 \x03(\v2&.libertaphonix.ecosync.v1.CleanupCountR\aremoved\"8\n" +
 	"\fCleanupCount\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
-	"\x05count\x18\x02 \x01(\x05R\x05count\"\xce\x02\n" +
-	"\vErrorReason\"\xbe\x02\n" +
+	"\x05count\x18\x02 \x01(\x05R\x05count\"\xff\x02\n" +
+	"\vErrorReason\"\xef\x02\n" +
 	"\x05Value\x12\x15\n" +
 	"\x11VALUE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fSTORE_NOT_FOUND\x10\x01\x12\x14\n" +
@@ -2649,9 +4063,11 @@ const file_libertaphonix_ecosync_v1_ecosync_proto_rawDesc = "" +
 	"\x12\x15\n" +
 	"\x11TIME_ZONE_INVALID\x10\v\x12\x13\n" +
 	"\x0fTIME_ZONE_FIXED\x10\f\x12\x10\n" +
-	"\fDATE_INVALID\x10\r\x12\x0e\n" +
+	"\fDATE_INVALID\x10\r\x12\x15\n" +
+	"\x11STATE_MAP_INVALID\x10\x0e\x12\x18\n" +
+	"\x14QUARANTINE_NOT_FOUND\x10\x0f\x12\x0e\n" +
 	"\n" +
-	"STORE_BUSY\x10\x142\xc1\x0e\n" +
+	"STORE_BUSY\x10\x142\xc3\x17\n" +
 	"\x0eEcosyncService\x12\x8e\x01\n" +
 	"\n" +
 	"ListStores\x12+.libertaphonix.ecosync.v1.ListStoresRequest\x1a,.libertaphonix.ecosync.v1.ListStoresResponse\"%\x92\xc2\x18\b\x1a\x02\x01\x02\"\x02\x04\x06\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/stores\x90\x02\x01\x12\x93\x01\n" +
@@ -2663,9 +4079,17 @@ const file_libertaphonix_ecosync_v1_ecosync_proto_rawDesc = "" +
 	"\n" +
 	"PauseStore\x12+.libertaphonix.ecosync.v1.PauseStoreRequest\x1a,.libertaphonix.ecosync.v1.PauseStoreResponse\";\x92\xc2\x18\x03\x1a\x01\x01\x82\xd3\xe4\x93\x02+:\x01*b\x05store\"\x1f/api/v1/stores/{store_id}:pause\x90\x02\x02\x12\xa8\x01\n" +
 	"\vResumeStore\x12,.libertaphonix.ecosync.v1.ResumeStoreRequest\x1a-.libertaphonix.ecosync.v1.ResumeStoreResponse\"<\x92\xc2\x18\x03\x1a\x01\x01\x82\xd3\xe4\x93\x02,:\x01*b\x05store\" /api/v1/stores/{store_id}:resume\x90\x02\x02\x12\xa2\x01\n" +
-	"\vGetStateMap\x12,.libertaphonix.ecosync.v1.GetStateMapRequest\x1a-.libertaphonix.ecosync.v1.GetStateMapResponse\"6\x92\xc2\x18\x04\x1a\x02\x01\x02\x82\xd3\xe4\x93\x02%\x12#/api/v1/stores/{store_id}/state-map\x90\x02\x01\x12x\n" +
+	"\vGetStateMap\x12,.libertaphonix.ecosync.v1.GetStateMapRequest\x1a-.libertaphonix.ecosync.v1.GetStateMapResponse\"6\x92\xc2\x18\x04\x1a\x02\x01\x02\x82\xd3\xe4\x93\x02%\x12#/api/v1/stores/{store_id}/state-map\x90\x02\x01\x12\xad\x01\n" +
+	"\x0eUpdateStateMap\x12/.libertaphonix.ecosync.v1.UpdateStateMapRequest\x1a0.libertaphonix.ecosync.v1.UpdateStateMapResponse\"8\x92\xc2\x18\x03\x1a\x01\x01\x82\xd3\xe4\x93\x02(:\x01*\x1a#/api/v1/stores/{store_id}/state-map\x90\x02\x02\x12\x9c\x01\n" +
 	"\n" +
-	"SyncStores\x12+.libertaphonix.ecosync.v1.SyncStoresRequest\x1a,.libertaphonix.ecosync.v1.SyncStoresResponse\"\r\x92\xc2\x18\x06\x1a\x01\x01\"\x01\x06\x90\x02\x020\x01\x12\x9e\x01\n" +
+	"ListPasses\x12+.libertaphonix.ecosync.v1.ListPassesRequest\x1a,.libertaphonix.ecosync.v1.ListPassesResponse\"3\x92\xc2\x18\x04\x1a\x02\x01\x02\x82\xd3\xe4\x93\x02\"\x12 /api/v1/stores/{store_id}/passes\x90\x02\x01\x12\xaa\x01\n" +
+	"\rGetRateLimits\x12..libertaphonix.ecosync.v1.GetRateLimitsRequest\x1a/.libertaphonix.ecosync.v1.GetRateLimitsResponse\"8\x92\xc2\x18\x04\x1a\x02\x01\x02\x82\xd3\xe4\x93\x02'\x12%/api/v1/stores/{store_id}/rate-limits\x90\x02\x01\x12\xab\x01\n" +
+	"\x0eListQuarantine\x12/.libertaphonix.ecosync.v1.ListQuarantineRequest\x1a0.libertaphonix.ecosync.v1.ListQuarantineResponse\"6\x92\xc2\x18\x03\x1a\x01\x01\x82\xd3\xe4\x93\x02&\x12$/api/v1/stores/{store_id}/quarantine\x90\x02\x01\x12\xcc\x01\n" +
+	"\x0fRetryQuarantine\x120.libertaphonix.ecosync.v1.RetryQuarantineRequest\x1a1.libertaphonix.ecosync.v1.RetryQuarantineResponse\"T\x92\xc2\x18\x03\x1a\x01\x01\x82\xd3\xe4\x93\x02D:\x01*b\x03row\":/api/v1/stores/{store_id}/quarantine/{quarantine_id}:retry\x90\x02\x02\x12x\n" +
+	"\n" +
+	"SyncStores\x12+.libertaphonix.ecosync.v1.SyncStoresRequest\x1a,.libertaphonix.ecosync.v1.SyncStoresResponse\"\r\x92\xc2\x18\x06\x1a\x01\x01\"\x01\x06\x90\x02\x020\x01\x12\x81\x01\n" +
+	"\rBackfillStore\x12..libertaphonix.ecosync.v1.BackfillStoreRequest\x1a/.libertaphonix.ecosync.v1.BackfillStoreResponse\"\r\x92\xc2\x18\x06\x1a\x01\x01\"\x01\x06\x90\x02\x020\x01\x12\x82\x01\n" +
+	"\x0eListConditions\x12/.libertaphonix.ecosync.v1.ListConditionsRequest\x1a0.libertaphonix.ecosync.v1.ListConditionsResponse\"\r\x92\xc2\x18\x06\x1a\x01\x01\"\x01\x06\x90\x02\x01\x12\x9e\x01\n" +
 	"\x0fListAuditEvents\x120.libertaphonix.ecosync.v1.ListAuditEventsRequest\x1a1.libertaphonix.ecosync.v1.ListAuditEventsResponse\"&\x92\xc2\x18\x03\x1a\x01\x01\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/audit/stores\x90\x02\x01\x12m\n" +
 	"\aCleanup\x12(.libertaphonix.ecosync.v1.CleanupRequest\x1a).libertaphonix.ecosync.v1.CleanupResponse\"\r\x92\xc2\x18\x06\x1a\x01\x01\"\x01\x06\x90\x02\x02BUZSgithub.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/ecosync/v1;ecosyncv1b\x06proto3"
 
@@ -2681,109 +4105,161 @@ func file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP() []byte {
 	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescData
 }
 
-var file_libertaphonix_ecosync_v1_ecosync_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
+var file_libertaphonix_ecosync_v1_ecosync_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes = make([]protoimpl.MessageInfo, 53)
 var file_libertaphonix_ecosync_v1_ecosync_proto_goTypes = []any{
 	(StoreState_Value)(0),           // 0: libertaphonix.ecosync.v1.StoreState.Value
 	(PassResult_Value)(0),           // 1: libertaphonix.ecosync.v1.PassResult.Value
 	(PassFailure_Value)(0),          // 2: libertaphonix.ecosync.v1.PassFailure.Value
-	(ErrorReason_Value)(0),          // 3: libertaphonix.ecosync.v1.ErrorReason.Value
-	(*StoreState)(nil),              // 4: libertaphonix.ecosync.v1.StoreState
-	(*Store)(nil),                   // 5: libertaphonix.ecosync.v1.Store
-	(*PassResult)(nil),              // 6: libertaphonix.ecosync.v1.PassResult
-	(*PassFailure)(nil),             // 7: libertaphonix.ecosync.v1.PassFailure
-	(*PassCounts)(nil),              // 8: libertaphonix.ecosync.v1.PassCounts
-	(*Pass)(nil),                    // 9: libertaphonix.ecosync.v1.Pass
-	(*ListStoresRequest)(nil),       // 10: libertaphonix.ecosync.v1.ListStoresRequest
-	(*ListStoresResponse)(nil),      // 11: libertaphonix.ecosync.v1.ListStoresResponse
-	(*CreateStoreRequest)(nil),      // 12: libertaphonix.ecosync.v1.CreateStoreRequest
-	(*CreateStoreResponse)(nil),     // 13: libertaphonix.ecosync.v1.CreateStoreResponse
-	(*GetStoreRequest)(nil),         // 14: libertaphonix.ecosync.v1.GetStoreRequest
-	(*GetStoreResponse)(nil),        // 15: libertaphonix.ecosync.v1.GetStoreResponse
-	(*UpdateStoreRequest)(nil),      // 16: libertaphonix.ecosync.v1.UpdateStoreRequest
-	(*UpdateStoreResponse)(nil),     // 17: libertaphonix.ecosync.v1.UpdateStoreResponse
-	(*DeleteStoreRequest)(nil),      // 18: libertaphonix.ecosync.v1.DeleteStoreRequest
-	(*DeleteStoreResponse)(nil),     // 19: libertaphonix.ecosync.v1.DeleteStoreResponse
-	(*TestConnectionRequest)(nil),   // 20: libertaphonix.ecosync.v1.TestConnectionRequest
-	(*TestConnectionResponse)(nil),  // 21: libertaphonix.ecosync.v1.TestConnectionResponse
-	(*PauseStoreRequest)(nil),       // 22: libertaphonix.ecosync.v1.PauseStoreRequest
-	(*PauseStoreResponse)(nil),      // 23: libertaphonix.ecosync.v1.PauseStoreResponse
-	(*ResumeStoreRequest)(nil),      // 24: libertaphonix.ecosync.v1.ResumeStoreRequest
-	(*ResumeStoreResponse)(nil),     // 25: libertaphonix.ecosync.v1.ResumeStoreResponse
-	(*GetStateMapRequest)(nil),      // 26: libertaphonix.ecosync.v1.GetStateMapRequest
-	(*GetStateMapResponse)(nil),     // 27: libertaphonix.ecosync.v1.GetStateMapResponse
-	(*StateRule)(nil),               // 28: libertaphonix.ecosync.v1.StateRule
-	(*UnknownState)(nil),            // 29: libertaphonix.ecosync.v1.UnknownState
-	(*SyncStoresRequest)(nil),       // 30: libertaphonix.ecosync.v1.SyncStoresRequest
-	(*SyncStoresResponse)(nil),      // 31: libertaphonix.ecosync.v1.SyncStoresResponse
-	(*ListAuditEventsRequest)(nil),  // 32: libertaphonix.ecosync.v1.ListAuditEventsRequest
-	(*ListAuditEventsResponse)(nil), // 33: libertaphonix.ecosync.v1.ListAuditEventsResponse
-	(*CleanupRequest)(nil),          // 34: libertaphonix.ecosync.v1.CleanupRequest
-	(*CleanupResponse)(nil),         // 35: libertaphonix.ecosync.v1.CleanupResponse
-	(*CleanupCount)(nil),            // 36: libertaphonix.ecosync.v1.CleanupCount
-	(*ErrorReason)(nil),             // 37: libertaphonix.ecosync.v1.ErrorReason
-	(*timestamppb.Timestamp)(nil),   // 38: google.protobuf.Timestamp
-	(v1.Meaning_Value)(0),           // 39: libertaphonix.orders.v1.Meaning.Value
-	(*v11.AuditEvent)(nil),          // 40: libertaphonix.audit.v1.AuditEvent
+	(PassKind_Value)(0),             // 3: libertaphonix.ecosync.v1.PassKind.Value
+	(ErrorReason_Value)(0),          // 4: libertaphonix.ecosync.v1.ErrorReason.Value
+	(*StoreState)(nil),              // 5: libertaphonix.ecosync.v1.StoreState
+	(*Store)(nil),                   // 6: libertaphonix.ecosync.v1.Store
+	(*PassResult)(nil),              // 7: libertaphonix.ecosync.v1.PassResult
+	(*PassFailure)(nil),             // 8: libertaphonix.ecosync.v1.PassFailure
+	(*PassCounts)(nil),              // 9: libertaphonix.ecosync.v1.PassCounts
+	(*Pass)(nil),                    // 10: libertaphonix.ecosync.v1.Pass
+	(*PassKind)(nil),                // 11: libertaphonix.ecosync.v1.PassKind
+	(*ListStoresRequest)(nil),       // 12: libertaphonix.ecosync.v1.ListStoresRequest
+	(*ListStoresResponse)(nil),      // 13: libertaphonix.ecosync.v1.ListStoresResponse
+	(*CreateStoreRequest)(nil),      // 14: libertaphonix.ecosync.v1.CreateStoreRequest
+	(*CreateStoreResponse)(nil),     // 15: libertaphonix.ecosync.v1.CreateStoreResponse
+	(*GetStoreRequest)(nil),         // 16: libertaphonix.ecosync.v1.GetStoreRequest
+	(*GetStoreResponse)(nil),        // 17: libertaphonix.ecosync.v1.GetStoreResponse
+	(*UpdateStoreRequest)(nil),      // 18: libertaphonix.ecosync.v1.UpdateStoreRequest
+	(*UpdateStoreResponse)(nil),     // 19: libertaphonix.ecosync.v1.UpdateStoreResponse
+	(*DeleteStoreRequest)(nil),      // 20: libertaphonix.ecosync.v1.DeleteStoreRequest
+	(*DeleteStoreResponse)(nil),     // 21: libertaphonix.ecosync.v1.DeleteStoreResponse
+	(*TestConnectionRequest)(nil),   // 22: libertaphonix.ecosync.v1.TestConnectionRequest
+	(*TestConnectionResponse)(nil),  // 23: libertaphonix.ecosync.v1.TestConnectionResponse
+	(*PauseStoreRequest)(nil),       // 24: libertaphonix.ecosync.v1.PauseStoreRequest
+	(*PauseStoreResponse)(nil),      // 25: libertaphonix.ecosync.v1.PauseStoreResponse
+	(*ResumeStoreRequest)(nil),      // 26: libertaphonix.ecosync.v1.ResumeStoreRequest
+	(*ResumeStoreResponse)(nil),     // 27: libertaphonix.ecosync.v1.ResumeStoreResponse
+	(*GetStateMapRequest)(nil),      // 28: libertaphonix.ecosync.v1.GetStateMapRequest
+	(*GetStateMapResponse)(nil),     // 29: libertaphonix.ecosync.v1.GetStateMapResponse
+	(*UpdateStateMapRequest)(nil),   // 30: libertaphonix.ecosync.v1.UpdateStateMapRequest
+	(*UpdateStateMapResponse)(nil),  // 31: libertaphonix.ecosync.v1.UpdateStateMapResponse
+	(*ListPassesRequest)(nil),       // 32: libertaphonix.ecosync.v1.ListPassesRequest
+	(*ListPassesResponse)(nil),      // 33: libertaphonix.ecosync.v1.ListPassesResponse
+	(*GetRateLimitsRequest)(nil),    // 34: libertaphonix.ecosync.v1.GetRateLimitsRequest
+	(*GetRateLimitsResponse)(nil),   // 35: libertaphonix.ecosync.v1.GetRateLimitsResponse
+	(*RateLimit)(nil),               // 36: libertaphonix.ecosync.v1.RateLimit
+	(*ListQuarantineRequest)(nil),   // 37: libertaphonix.ecosync.v1.ListQuarantineRequest
+	(*ListQuarantineResponse)(nil),  // 38: libertaphonix.ecosync.v1.ListQuarantineResponse
+	(*QuarantineRow)(nil),           // 39: libertaphonix.ecosync.v1.QuarantineRow
+	(*RetryQuarantineRequest)(nil),  // 40: libertaphonix.ecosync.v1.RetryQuarantineRequest
+	(*RetryQuarantineResponse)(nil), // 41: libertaphonix.ecosync.v1.RetryQuarantineResponse
+	(*StateRule)(nil),               // 42: libertaphonix.ecosync.v1.StateRule
+	(*UnknownState)(nil),            // 43: libertaphonix.ecosync.v1.UnknownState
+	(*SyncStoresRequest)(nil),       // 44: libertaphonix.ecosync.v1.SyncStoresRequest
+	(*SyncStoresResponse)(nil),      // 45: libertaphonix.ecosync.v1.SyncStoresResponse
+	(*BackfillStoreRequest)(nil),    // 46: libertaphonix.ecosync.v1.BackfillStoreRequest
+	(*BackfillStoreResponse)(nil),   // 47: libertaphonix.ecosync.v1.BackfillStoreResponse
+	(*BackfillPreview)(nil),         // 48: libertaphonix.ecosync.v1.BackfillPreview
+	(*ListConditionsRequest)(nil),   // 49: libertaphonix.ecosync.v1.ListConditionsRequest
+	(*ListConditionsResponse)(nil),  // 50: libertaphonix.ecosync.v1.ListConditionsResponse
+	(*Condition)(nil),               // 51: libertaphonix.ecosync.v1.Condition
+	(*ListAuditEventsRequest)(nil),  // 52: libertaphonix.ecosync.v1.ListAuditEventsRequest
+	(*ListAuditEventsResponse)(nil), // 53: libertaphonix.ecosync.v1.ListAuditEventsResponse
+	(*CleanupRequest)(nil),          // 54: libertaphonix.ecosync.v1.CleanupRequest
+	(*CleanupResponse)(nil),         // 55: libertaphonix.ecosync.v1.CleanupResponse
+	(*CleanupCount)(nil),            // 56: libertaphonix.ecosync.v1.CleanupCount
+	(*ErrorReason)(nil),             // 57: libertaphonix.ecosync.v1.ErrorReason
+	(*timestamppb.Timestamp)(nil),   // 58: google.protobuf.Timestamp
+	(v1.Meaning_Value)(0),           // 59: libertaphonix.orders.v1.Meaning.Value
+	(*v11.AuditEvent)(nil),          // 60: libertaphonix.audit.v1.AuditEvent
 }
 var file_libertaphonix_ecosync_v1_ecosync_proto_depIdxs = []int32{
 	0,  // 0: libertaphonix.ecosync.v1.Store.state:type_name -> libertaphonix.ecosync.v1.StoreState.Value
-	38, // 1: libertaphonix.ecosync.v1.Store.paused_at:type_name -> google.protobuf.Timestamp
-	38, // 2: libertaphonix.ecosync.v1.Store.last_success_at:type_name -> google.protobuf.Timestamp
-	9,  // 3: libertaphonix.ecosync.v1.Store.last_pass:type_name -> libertaphonix.ecosync.v1.Pass
-	38, // 4: libertaphonix.ecosync.v1.Store.created_at:type_name -> google.protobuf.Timestamp
-	38, // 5: libertaphonix.ecosync.v1.Store.updated_at:type_name -> google.protobuf.Timestamp
-	38, // 6: libertaphonix.ecosync.v1.Pass.started_at:type_name -> google.protobuf.Timestamp
-	38, // 7: libertaphonix.ecosync.v1.Pass.ended_at:type_name -> google.protobuf.Timestamp
+	58, // 1: libertaphonix.ecosync.v1.Store.paused_at:type_name -> google.protobuf.Timestamp
+	58, // 2: libertaphonix.ecosync.v1.Store.last_success_at:type_name -> google.protobuf.Timestamp
+	10, // 3: libertaphonix.ecosync.v1.Store.last_pass:type_name -> libertaphonix.ecosync.v1.Pass
+	58, // 4: libertaphonix.ecosync.v1.Store.created_at:type_name -> google.protobuf.Timestamp
+	58, // 5: libertaphonix.ecosync.v1.Store.updated_at:type_name -> google.protobuf.Timestamp
+	58, // 6: libertaphonix.ecosync.v1.Pass.started_at:type_name -> google.protobuf.Timestamp
+	58, // 7: libertaphonix.ecosync.v1.Pass.ended_at:type_name -> google.protobuf.Timestamp
 	1,  // 8: libertaphonix.ecosync.v1.Pass.result:type_name -> libertaphonix.ecosync.v1.PassResult.Value
 	2,  // 9: libertaphonix.ecosync.v1.Pass.failure:type_name -> libertaphonix.ecosync.v1.PassFailure.Value
-	8,  // 10: libertaphonix.ecosync.v1.Pass.counts:type_name -> libertaphonix.ecosync.v1.PassCounts
-	0,  // 11: libertaphonix.ecosync.v1.ListStoresRequest.state:type_name -> libertaphonix.ecosync.v1.StoreState.Value
-	5,  // 12: libertaphonix.ecosync.v1.ListStoresResponse.stores:type_name -> libertaphonix.ecosync.v1.Store
-	5,  // 13: libertaphonix.ecosync.v1.CreateStoreResponse.store:type_name -> libertaphonix.ecosync.v1.Store
-	5,  // 14: libertaphonix.ecosync.v1.GetStoreResponse.store:type_name -> libertaphonix.ecosync.v1.Store
-	5,  // 15: libertaphonix.ecosync.v1.UpdateStoreResponse.store:type_name -> libertaphonix.ecosync.v1.Store
-	2,  // 16: libertaphonix.ecosync.v1.TestConnectionResponse.failure:type_name -> libertaphonix.ecosync.v1.PassFailure.Value
-	38, // 17: libertaphonix.ecosync.v1.TestConnectionResponse.tested_at:type_name -> google.protobuf.Timestamp
-	5,  // 18: libertaphonix.ecosync.v1.PauseStoreResponse.store:type_name -> libertaphonix.ecosync.v1.Store
-	5,  // 19: libertaphonix.ecosync.v1.ResumeStoreResponse.store:type_name -> libertaphonix.ecosync.v1.Store
-	28, // 20: libertaphonix.ecosync.v1.GetStateMapResponse.rules:type_name -> libertaphonix.ecosync.v1.StateRule
-	29, // 21: libertaphonix.ecosync.v1.GetStateMapResponse.unknown_states:type_name -> libertaphonix.ecosync.v1.UnknownState
-	39, // 22: libertaphonix.ecosync.v1.StateRule.meaning:type_name -> libertaphonix.orders.v1.Meaning.Value
-	38, // 23: libertaphonix.ecosync.v1.UnknownState.first_seen_at:type_name -> google.protobuf.Timestamp
-	38, // 24: libertaphonix.ecosync.v1.UnknownState.last_seen_at:type_name -> google.protobuf.Timestamp
-	9,  // 25: libertaphonix.ecosync.v1.SyncStoresResponse.pass:type_name -> libertaphonix.ecosync.v1.Pass
-	40, // 26: libertaphonix.ecosync.v1.ListAuditEventsResponse.events:type_name -> libertaphonix.audit.v1.AuditEvent
-	36, // 27: libertaphonix.ecosync.v1.CleanupResponse.removed:type_name -> libertaphonix.ecosync.v1.CleanupCount
-	10, // 28: libertaphonix.ecosync.v1.EcosyncService.ListStores:input_type -> libertaphonix.ecosync.v1.ListStoresRequest
-	12, // 29: libertaphonix.ecosync.v1.EcosyncService.CreateStore:input_type -> libertaphonix.ecosync.v1.CreateStoreRequest
-	14, // 30: libertaphonix.ecosync.v1.EcosyncService.GetStore:input_type -> libertaphonix.ecosync.v1.GetStoreRequest
-	16, // 31: libertaphonix.ecosync.v1.EcosyncService.UpdateStore:input_type -> libertaphonix.ecosync.v1.UpdateStoreRequest
-	18, // 32: libertaphonix.ecosync.v1.EcosyncService.DeleteStore:input_type -> libertaphonix.ecosync.v1.DeleteStoreRequest
-	20, // 33: libertaphonix.ecosync.v1.EcosyncService.TestConnection:input_type -> libertaphonix.ecosync.v1.TestConnectionRequest
-	22, // 34: libertaphonix.ecosync.v1.EcosyncService.PauseStore:input_type -> libertaphonix.ecosync.v1.PauseStoreRequest
-	24, // 35: libertaphonix.ecosync.v1.EcosyncService.ResumeStore:input_type -> libertaphonix.ecosync.v1.ResumeStoreRequest
-	26, // 36: libertaphonix.ecosync.v1.EcosyncService.GetStateMap:input_type -> libertaphonix.ecosync.v1.GetStateMapRequest
-	30, // 37: libertaphonix.ecosync.v1.EcosyncService.SyncStores:input_type -> libertaphonix.ecosync.v1.SyncStoresRequest
-	32, // 38: libertaphonix.ecosync.v1.EcosyncService.ListAuditEvents:input_type -> libertaphonix.ecosync.v1.ListAuditEventsRequest
-	34, // 39: libertaphonix.ecosync.v1.EcosyncService.Cleanup:input_type -> libertaphonix.ecosync.v1.CleanupRequest
-	11, // 40: libertaphonix.ecosync.v1.EcosyncService.ListStores:output_type -> libertaphonix.ecosync.v1.ListStoresResponse
-	13, // 41: libertaphonix.ecosync.v1.EcosyncService.CreateStore:output_type -> libertaphonix.ecosync.v1.CreateStoreResponse
-	15, // 42: libertaphonix.ecosync.v1.EcosyncService.GetStore:output_type -> libertaphonix.ecosync.v1.GetStoreResponse
-	17, // 43: libertaphonix.ecosync.v1.EcosyncService.UpdateStore:output_type -> libertaphonix.ecosync.v1.UpdateStoreResponse
-	19, // 44: libertaphonix.ecosync.v1.EcosyncService.DeleteStore:output_type -> libertaphonix.ecosync.v1.DeleteStoreResponse
-	21, // 45: libertaphonix.ecosync.v1.EcosyncService.TestConnection:output_type -> libertaphonix.ecosync.v1.TestConnectionResponse
-	23, // 46: libertaphonix.ecosync.v1.EcosyncService.PauseStore:output_type -> libertaphonix.ecosync.v1.PauseStoreResponse
-	25, // 47: libertaphonix.ecosync.v1.EcosyncService.ResumeStore:output_type -> libertaphonix.ecosync.v1.ResumeStoreResponse
-	27, // 48: libertaphonix.ecosync.v1.EcosyncService.GetStateMap:output_type -> libertaphonix.ecosync.v1.GetStateMapResponse
-	31, // 49: libertaphonix.ecosync.v1.EcosyncService.SyncStores:output_type -> libertaphonix.ecosync.v1.SyncStoresResponse
-	33, // 50: libertaphonix.ecosync.v1.EcosyncService.ListAuditEvents:output_type -> libertaphonix.ecosync.v1.ListAuditEventsResponse
-	35, // 51: libertaphonix.ecosync.v1.EcosyncService.Cleanup:output_type -> libertaphonix.ecosync.v1.CleanupResponse
-	40, // [40:52] is the sub-list for method output_type
-	28, // [28:40] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	9,  // 10: libertaphonix.ecosync.v1.Pass.counts:type_name -> libertaphonix.ecosync.v1.PassCounts
+	3,  // 11: libertaphonix.ecosync.v1.Pass.kind:type_name -> libertaphonix.ecosync.v1.PassKind.Value
+	58, // 12: libertaphonix.ecosync.v1.Pass.waiting_until:type_name -> google.protobuf.Timestamp
+	58, // 13: libertaphonix.ecosync.v1.Pass.resume_at:type_name -> google.protobuf.Timestamp
+	0,  // 14: libertaphonix.ecosync.v1.ListStoresRequest.state:type_name -> libertaphonix.ecosync.v1.StoreState.Value
+	6,  // 15: libertaphonix.ecosync.v1.ListStoresResponse.stores:type_name -> libertaphonix.ecosync.v1.Store
+	6,  // 16: libertaphonix.ecosync.v1.CreateStoreResponse.store:type_name -> libertaphonix.ecosync.v1.Store
+	6,  // 17: libertaphonix.ecosync.v1.GetStoreResponse.store:type_name -> libertaphonix.ecosync.v1.Store
+	6,  // 18: libertaphonix.ecosync.v1.UpdateStoreResponse.store:type_name -> libertaphonix.ecosync.v1.Store
+	2,  // 19: libertaphonix.ecosync.v1.TestConnectionResponse.failure:type_name -> libertaphonix.ecosync.v1.PassFailure.Value
+	58, // 20: libertaphonix.ecosync.v1.TestConnectionResponse.tested_at:type_name -> google.protobuf.Timestamp
+	6,  // 21: libertaphonix.ecosync.v1.PauseStoreResponse.store:type_name -> libertaphonix.ecosync.v1.Store
+	6,  // 22: libertaphonix.ecosync.v1.ResumeStoreResponse.store:type_name -> libertaphonix.ecosync.v1.Store
+	42, // 23: libertaphonix.ecosync.v1.GetStateMapResponse.rules:type_name -> libertaphonix.ecosync.v1.StateRule
+	43, // 24: libertaphonix.ecosync.v1.GetStateMapResponse.unknown_states:type_name -> libertaphonix.ecosync.v1.UnknownState
+	42, // 25: libertaphonix.ecosync.v1.UpdateStateMapRequest.rules:type_name -> libertaphonix.ecosync.v1.StateRule
+	10, // 26: libertaphonix.ecosync.v1.ListPassesResponse.passes:type_name -> libertaphonix.ecosync.v1.Pass
+	36, // 27: libertaphonix.ecosync.v1.GetRateLimitsResponse.windows:type_name -> libertaphonix.ecosync.v1.RateLimit
+	58, // 28: libertaphonix.ecosync.v1.GetRateLimitsResponse.blocked_until:type_name -> google.protobuf.Timestamp
+	58, // 29: libertaphonix.ecosync.v1.RateLimit.resets_at:type_name -> google.protobuf.Timestamp
+	39, // 30: libertaphonix.ecosync.v1.ListQuarantineResponse.rows:type_name -> libertaphonix.ecosync.v1.QuarantineRow
+	58, // 31: libertaphonix.ecosync.v1.QuarantineRow.first_seen_at:type_name -> google.protobuf.Timestamp
+	58, // 32: libertaphonix.ecosync.v1.QuarantineRow.last_seen_at:type_name -> google.protobuf.Timestamp
+	58, // 33: libertaphonix.ecosync.v1.QuarantineRow.resolved_at:type_name -> google.protobuf.Timestamp
+	39, // 34: libertaphonix.ecosync.v1.RetryQuarantineResponse.row:type_name -> libertaphonix.ecosync.v1.QuarantineRow
+	59, // 35: libertaphonix.ecosync.v1.StateRule.meaning:type_name -> libertaphonix.orders.v1.Meaning.Value
+	58, // 36: libertaphonix.ecosync.v1.UnknownState.first_seen_at:type_name -> google.protobuf.Timestamp
+	58, // 37: libertaphonix.ecosync.v1.UnknownState.last_seen_at:type_name -> google.protobuf.Timestamp
+	10, // 38: libertaphonix.ecosync.v1.SyncStoresResponse.pass:type_name -> libertaphonix.ecosync.v1.Pass
+	10, // 39: libertaphonix.ecosync.v1.BackfillStoreResponse.pass:type_name -> libertaphonix.ecosync.v1.Pass
+	48, // 40: libertaphonix.ecosync.v1.BackfillStoreResponse.preview:type_name -> libertaphonix.ecosync.v1.BackfillPreview
+	58, // 41: libertaphonix.ecosync.v1.BackfillPreview.ends_at:type_name -> google.protobuf.Timestamp
+	51, // 42: libertaphonix.ecosync.v1.ListConditionsResponse.conditions:type_name -> libertaphonix.ecosync.v1.Condition
+	58, // 43: libertaphonix.ecosync.v1.Condition.since:type_name -> google.protobuf.Timestamp
+	60, // 44: libertaphonix.ecosync.v1.ListAuditEventsResponse.events:type_name -> libertaphonix.audit.v1.AuditEvent
+	56, // 45: libertaphonix.ecosync.v1.CleanupResponse.removed:type_name -> libertaphonix.ecosync.v1.CleanupCount
+	12, // 46: libertaphonix.ecosync.v1.EcosyncService.ListStores:input_type -> libertaphonix.ecosync.v1.ListStoresRequest
+	14, // 47: libertaphonix.ecosync.v1.EcosyncService.CreateStore:input_type -> libertaphonix.ecosync.v1.CreateStoreRequest
+	16, // 48: libertaphonix.ecosync.v1.EcosyncService.GetStore:input_type -> libertaphonix.ecosync.v1.GetStoreRequest
+	18, // 49: libertaphonix.ecosync.v1.EcosyncService.UpdateStore:input_type -> libertaphonix.ecosync.v1.UpdateStoreRequest
+	20, // 50: libertaphonix.ecosync.v1.EcosyncService.DeleteStore:input_type -> libertaphonix.ecosync.v1.DeleteStoreRequest
+	22, // 51: libertaphonix.ecosync.v1.EcosyncService.TestConnection:input_type -> libertaphonix.ecosync.v1.TestConnectionRequest
+	24, // 52: libertaphonix.ecosync.v1.EcosyncService.PauseStore:input_type -> libertaphonix.ecosync.v1.PauseStoreRequest
+	26, // 53: libertaphonix.ecosync.v1.EcosyncService.ResumeStore:input_type -> libertaphonix.ecosync.v1.ResumeStoreRequest
+	28, // 54: libertaphonix.ecosync.v1.EcosyncService.GetStateMap:input_type -> libertaphonix.ecosync.v1.GetStateMapRequest
+	30, // 55: libertaphonix.ecosync.v1.EcosyncService.UpdateStateMap:input_type -> libertaphonix.ecosync.v1.UpdateStateMapRequest
+	32, // 56: libertaphonix.ecosync.v1.EcosyncService.ListPasses:input_type -> libertaphonix.ecosync.v1.ListPassesRequest
+	34, // 57: libertaphonix.ecosync.v1.EcosyncService.GetRateLimits:input_type -> libertaphonix.ecosync.v1.GetRateLimitsRequest
+	37, // 58: libertaphonix.ecosync.v1.EcosyncService.ListQuarantine:input_type -> libertaphonix.ecosync.v1.ListQuarantineRequest
+	40, // 59: libertaphonix.ecosync.v1.EcosyncService.RetryQuarantine:input_type -> libertaphonix.ecosync.v1.RetryQuarantineRequest
+	44, // 60: libertaphonix.ecosync.v1.EcosyncService.SyncStores:input_type -> libertaphonix.ecosync.v1.SyncStoresRequest
+	46, // 61: libertaphonix.ecosync.v1.EcosyncService.BackfillStore:input_type -> libertaphonix.ecosync.v1.BackfillStoreRequest
+	49, // 62: libertaphonix.ecosync.v1.EcosyncService.ListConditions:input_type -> libertaphonix.ecosync.v1.ListConditionsRequest
+	52, // 63: libertaphonix.ecosync.v1.EcosyncService.ListAuditEvents:input_type -> libertaphonix.ecosync.v1.ListAuditEventsRequest
+	54, // 64: libertaphonix.ecosync.v1.EcosyncService.Cleanup:input_type -> libertaphonix.ecosync.v1.CleanupRequest
+	13, // 65: libertaphonix.ecosync.v1.EcosyncService.ListStores:output_type -> libertaphonix.ecosync.v1.ListStoresResponse
+	15, // 66: libertaphonix.ecosync.v1.EcosyncService.CreateStore:output_type -> libertaphonix.ecosync.v1.CreateStoreResponse
+	17, // 67: libertaphonix.ecosync.v1.EcosyncService.GetStore:output_type -> libertaphonix.ecosync.v1.GetStoreResponse
+	19, // 68: libertaphonix.ecosync.v1.EcosyncService.UpdateStore:output_type -> libertaphonix.ecosync.v1.UpdateStoreResponse
+	21, // 69: libertaphonix.ecosync.v1.EcosyncService.DeleteStore:output_type -> libertaphonix.ecosync.v1.DeleteStoreResponse
+	23, // 70: libertaphonix.ecosync.v1.EcosyncService.TestConnection:output_type -> libertaphonix.ecosync.v1.TestConnectionResponse
+	25, // 71: libertaphonix.ecosync.v1.EcosyncService.PauseStore:output_type -> libertaphonix.ecosync.v1.PauseStoreResponse
+	27, // 72: libertaphonix.ecosync.v1.EcosyncService.ResumeStore:output_type -> libertaphonix.ecosync.v1.ResumeStoreResponse
+	29, // 73: libertaphonix.ecosync.v1.EcosyncService.GetStateMap:output_type -> libertaphonix.ecosync.v1.GetStateMapResponse
+	31, // 74: libertaphonix.ecosync.v1.EcosyncService.UpdateStateMap:output_type -> libertaphonix.ecosync.v1.UpdateStateMapResponse
+	33, // 75: libertaphonix.ecosync.v1.EcosyncService.ListPasses:output_type -> libertaphonix.ecosync.v1.ListPassesResponse
+	35, // 76: libertaphonix.ecosync.v1.EcosyncService.GetRateLimits:output_type -> libertaphonix.ecosync.v1.GetRateLimitsResponse
+	38, // 77: libertaphonix.ecosync.v1.EcosyncService.ListQuarantine:output_type -> libertaphonix.ecosync.v1.ListQuarantineResponse
+	41, // 78: libertaphonix.ecosync.v1.EcosyncService.RetryQuarantine:output_type -> libertaphonix.ecosync.v1.RetryQuarantineResponse
+	45, // 79: libertaphonix.ecosync.v1.EcosyncService.SyncStores:output_type -> libertaphonix.ecosync.v1.SyncStoresResponse
+	47, // 80: libertaphonix.ecosync.v1.EcosyncService.BackfillStore:output_type -> libertaphonix.ecosync.v1.BackfillStoreResponse
+	50, // 81: libertaphonix.ecosync.v1.EcosyncService.ListConditions:output_type -> libertaphonix.ecosync.v1.ListConditionsResponse
+	53, // 82: libertaphonix.ecosync.v1.EcosyncService.ListAuditEvents:output_type -> libertaphonix.ecosync.v1.ListAuditEventsResponse
+	55, // 83: libertaphonix.ecosync.v1.EcosyncService.Cleanup:output_type -> libertaphonix.ecosync.v1.CleanupResponse
+	65, // [65:84] is the sub-list for method output_type
+	46, // [46:65] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_libertaphonix_ecosync_v1_ecosync_proto_init() }
@@ -2791,14 +4267,14 @@ func file_libertaphonix_ecosync_v1_ecosync_proto_init() {
 	if File_libertaphonix_ecosync_v1_ecosync_proto != nil {
 		return
 	}
-	file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[12].OneofWrappers = []any{}
+	file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[13].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_libertaphonix_ecosync_v1_ecosync_proto_rawDesc), len(file_libertaphonix_ecosync_v1_ecosync_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   34,
+			NumEnums:      5,
+			NumMessages:   53,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

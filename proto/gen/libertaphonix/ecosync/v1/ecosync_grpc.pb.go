@@ -30,7 +30,14 @@ const (
 	EcosyncService_PauseStore_FullMethodName      = "/libertaphonix.ecosync.v1.EcosyncService/PauseStore"
 	EcosyncService_ResumeStore_FullMethodName     = "/libertaphonix.ecosync.v1.EcosyncService/ResumeStore"
 	EcosyncService_GetStateMap_FullMethodName     = "/libertaphonix.ecosync.v1.EcosyncService/GetStateMap"
+	EcosyncService_UpdateStateMap_FullMethodName  = "/libertaphonix.ecosync.v1.EcosyncService/UpdateStateMap"
+	EcosyncService_ListPasses_FullMethodName      = "/libertaphonix.ecosync.v1.EcosyncService/ListPasses"
+	EcosyncService_GetRateLimits_FullMethodName   = "/libertaphonix.ecosync.v1.EcosyncService/GetRateLimits"
+	EcosyncService_ListQuarantine_FullMethodName  = "/libertaphonix.ecosync.v1.EcosyncService/ListQuarantine"
+	EcosyncService_RetryQuarantine_FullMethodName = "/libertaphonix.ecosync.v1.EcosyncService/RetryQuarantine"
 	EcosyncService_SyncStores_FullMethodName      = "/libertaphonix.ecosync.v1.EcosyncService/SyncStores"
+	EcosyncService_BackfillStore_FullMethodName   = "/libertaphonix.ecosync.v1.EcosyncService/BackfillStore"
+	EcosyncService_ListConditions_FullMethodName  = "/libertaphonix.ecosync.v1.EcosyncService/ListConditions"
 	EcosyncService_ListAuditEvents_FullMethodName = "/libertaphonix.ecosync.v1.EcosyncService/ListAuditEvents"
 	EcosyncService_Cleanup_FullMethodName         = "/libertaphonix.ecosync.v1.EcosyncService/Cleanup"
 )
@@ -59,8 +66,22 @@ type EcosyncServiceClient interface {
 	ResumeStore(ctx context.Context, in *ResumeStoreRequest, opts ...grpc.CallOption) (*ResumeStoreResponse, error)
 	// GetStateMap answers how the store's states are read, and the states met that no rule names. Reason: STORE_NOT_FOUND.
 	GetStateMap(ctx context.Context, in *GetStateMapRequest, opts ...grpc.CallOption) (*GetStateMapResponse, error)
+	// UpdateStateMap replaces the rules and raises the version; the orders that hold a state whose meaning changes are judged anew before it answers. With `validateOnly` it changes nothing and answers how many would. Reasons: STORE_NOT_FOUND, STATE_MAP_INVALID, ETAG_STALE.
+	UpdateStateMap(ctx context.Context, in *UpdateStateMapRequest, opts ...grpc.CallOption) (*UpdateStateMapResponse, error)
+	// ListPasses lists the passes of a store, newest first. Reasons: STORE_NOT_FOUND, PAGE_TOKEN_INVALID.
+	ListPasses(ctx context.Context, in *ListPassesRequest, opts ...grpc.CallOption) (*ListPassesResponse, error)
+	// GetRateLimits answers what is left of the four windows that the shop allows per token. Reason: STORE_NOT_FOUND.
+	GetRateLimits(ctx context.Context, in *GetRateLimitsRequest, opts ...grpc.CallOption) (*GetRateLimitsResponse, error)
+	// ListQuarantine lists rows of a store that could not become orders, newest first, open ones only unless asked. Reasons: STORE_NOT_FOUND, PAGE_TOKEN_INVALID.
+	ListQuarantine(ctx context.Context, in *ListQuarantineRequest, opts ...grpc.CallOption) (*ListQuarantineResponse, error)
+	// RetryQuarantine reads the order of a quarantined row anew from the shop and tries to store it. Reasons: STORE_NOT_FOUND, QUARANTINE_NOT_FOUND, CONNECTION_FAILED.
+	RetryQuarantine(ctx context.Context, in *RetryQuarantineRequest, opts ...grpc.CallOption) (*RetryQuarantineResponse, error)
 	// SyncStores makes one pass over each store asked for, all at once, and reports as it goes. Cancelling the stream ends each pass after its current batch. One store's failure never touches another (lesson P12); a store that is not there is reported as SKIPPED, and the stream itself fails only when nothing could be started. Reason: STORE_NOT_FOUND, when none of the stores asked for is there.
 	SyncStores(ctx context.Context, in *SyncStoresRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SyncStoresResponse], error)
+	// BackfillStore reads the history of one store that the live passes leave alone, older than its floor, and reports as it goes. It has a lease and a position of its own, yields the quota to live passes, goes on where it was ended, and makes nothing ready that it creates already in FOLLOW_UP (lesson P40). With `validateOnly` it answers one message with the preview. Reasons: STORE_NOT_FOUND, DATE_INVALID.
+	BackfillStore(ctx context.Context, in *BackfillStoreRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[BackfillStoreResponse], error)
+	// ListConditions tells what is wrong now, from this service's own tables.
+	ListConditions(ctx context.Context, in *ListConditionsRequest, opts ...grpc.CallOption) (*ListConditionsResponse, error)
 	// ListAuditEvents lists changes to stores, newest first. Reasons: PAGE_TOKEN_INVALID, DATE_INVALID.
 	ListAuditEvents(ctx context.Context, in *ListAuditEventsRequest, opts ...grpc.CallOption) (*ListAuditEventsResponse, error)
 	// Cleanup removes passes past their retention and remembered request ids past their day. May be repeated.
@@ -165,6 +186,56 @@ func (c *ecosyncServiceClient) GetStateMap(ctx context.Context, in *GetStateMapR
 	return out, nil
 }
 
+func (c *ecosyncServiceClient) UpdateStateMap(ctx context.Context, in *UpdateStateMapRequest, opts ...grpc.CallOption) (*UpdateStateMapResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UpdateStateMapResponse)
+	err := c.cc.Invoke(ctx, EcosyncService_UpdateStateMap_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *ecosyncServiceClient) ListPasses(ctx context.Context, in *ListPassesRequest, opts ...grpc.CallOption) (*ListPassesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListPassesResponse)
+	err := c.cc.Invoke(ctx, EcosyncService_ListPasses_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *ecosyncServiceClient) GetRateLimits(ctx context.Context, in *GetRateLimitsRequest, opts ...grpc.CallOption) (*GetRateLimitsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetRateLimitsResponse)
+	err := c.cc.Invoke(ctx, EcosyncService_GetRateLimits_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *ecosyncServiceClient) ListQuarantine(ctx context.Context, in *ListQuarantineRequest, opts ...grpc.CallOption) (*ListQuarantineResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListQuarantineResponse)
+	err := c.cc.Invoke(ctx, EcosyncService_ListQuarantine_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *ecosyncServiceClient) RetryQuarantine(ctx context.Context, in *RetryQuarantineRequest, opts ...grpc.CallOption) (*RetryQuarantineResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RetryQuarantineResponse)
+	err := c.cc.Invoke(ctx, EcosyncService_RetryQuarantine_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *ecosyncServiceClient) SyncStores(ctx context.Context, in *SyncStoresRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SyncStoresResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &EcosyncService_ServiceDesc.Streams[0], EcosyncService_SyncStores_FullMethodName, cOpts...)
@@ -183,6 +254,35 @@ func (c *ecosyncServiceClient) SyncStores(ctx context.Context, in *SyncStoresReq
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type EcosyncService_SyncStoresClient = grpc.ServerStreamingClient[SyncStoresResponse]
+
+func (c *ecosyncServiceClient) BackfillStore(ctx context.Context, in *BackfillStoreRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[BackfillStoreResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &EcosyncService_ServiceDesc.Streams[1], EcosyncService_BackfillStore_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[BackfillStoreRequest, BackfillStoreResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type EcosyncService_BackfillStoreClient = grpc.ServerStreamingClient[BackfillStoreResponse]
+
+func (c *ecosyncServiceClient) ListConditions(ctx context.Context, in *ListConditionsRequest, opts ...grpc.CallOption) (*ListConditionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListConditionsResponse)
+	err := c.cc.Invoke(ctx, EcosyncService_ListConditions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
 
 func (c *ecosyncServiceClient) ListAuditEvents(ctx context.Context, in *ListAuditEventsRequest, opts ...grpc.CallOption) (*ListAuditEventsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -228,8 +328,22 @@ type EcosyncServiceServer interface {
 	ResumeStore(context.Context, *ResumeStoreRequest) (*ResumeStoreResponse, error)
 	// GetStateMap answers how the store's states are read, and the states met that no rule names. Reason: STORE_NOT_FOUND.
 	GetStateMap(context.Context, *GetStateMapRequest) (*GetStateMapResponse, error)
+	// UpdateStateMap replaces the rules and raises the version; the orders that hold a state whose meaning changes are judged anew before it answers. With `validateOnly` it changes nothing and answers how many would. Reasons: STORE_NOT_FOUND, STATE_MAP_INVALID, ETAG_STALE.
+	UpdateStateMap(context.Context, *UpdateStateMapRequest) (*UpdateStateMapResponse, error)
+	// ListPasses lists the passes of a store, newest first. Reasons: STORE_NOT_FOUND, PAGE_TOKEN_INVALID.
+	ListPasses(context.Context, *ListPassesRequest) (*ListPassesResponse, error)
+	// GetRateLimits answers what is left of the four windows that the shop allows per token. Reason: STORE_NOT_FOUND.
+	GetRateLimits(context.Context, *GetRateLimitsRequest) (*GetRateLimitsResponse, error)
+	// ListQuarantine lists rows of a store that could not become orders, newest first, open ones only unless asked. Reasons: STORE_NOT_FOUND, PAGE_TOKEN_INVALID.
+	ListQuarantine(context.Context, *ListQuarantineRequest) (*ListQuarantineResponse, error)
+	// RetryQuarantine reads the order of a quarantined row anew from the shop and tries to store it. Reasons: STORE_NOT_FOUND, QUARANTINE_NOT_FOUND, CONNECTION_FAILED.
+	RetryQuarantine(context.Context, *RetryQuarantineRequest) (*RetryQuarantineResponse, error)
 	// SyncStores makes one pass over each store asked for, all at once, and reports as it goes. Cancelling the stream ends each pass after its current batch. One store's failure never touches another (lesson P12); a store that is not there is reported as SKIPPED, and the stream itself fails only when nothing could be started. Reason: STORE_NOT_FOUND, when none of the stores asked for is there.
 	SyncStores(*SyncStoresRequest, grpc.ServerStreamingServer[SyncStoresResponse]) error
+	// BackfillStore reads the history of one store that the live passes leave alone, older than its floor, and reports as it goes. It has a lease and a position of its own, yields the quota to live passes, goes on where it was ended, and makes nothing ready that it creates already in FOLLOW_UP (lesson P40). With `validateOnly` it answers one message with the preview. Reasons: STORE_NOT_FOUND, DATE_INVALID.
+	BackfillStore(*BackfillStoreRequest, grpc.ServerStreamingServer[BackfillStoreResponse]) error
+	// ListConditions tells what is wrong now, from this service's own tables.
+	ListConditions(context.Context, *ListConditionsRequest) (*ListConditionsResponse, error)
 	// ListAuditEvents lists changes to stores, newest first. Reasons: PAGE_TOKEN_INVALID, DATE_INVALID.
 	ListAuditEvents(context.Context, *ListAuditEventsRequest) (*ListAuditEventsResponse, error)
 	// Cleanup removes passes past their retention and remembered request ids past their day. May be repeated.
@@ -271,8 +385,29 @@ func (UnimplementedEcosyncServiceServer) ResumeStore(context.Context, *ResumeSto
 func (UnimplementedEcosyncServiceServer) GetStateMap(context.Context, *GetStateMapRequest) (*GetStateMapResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetStateMap not implemented")
 }
+func (UnimplementedEcosyncServiceServer) UpdateStateMap(context.Context, *UpdateStateMapRequest) (*UpdateStateMapResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateStateMap not implemented")
+}
+func (UnimplementedEcosyncServiceServer) ListPasses(context.Context, *ListPassesRequest) (*ListPassesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListPasses not implemented")
+}
+func (UnimplementedEcosyncServiceServer) GetRateLimits(context.Context, *GetRateLimitsRequest) (*GetRateLimitsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetRateLimits not implemented")
+}
+func (UnimplementedEcosyncServiceServer) ListQuarantine(context.Context, *ListQuarantineRequest) (*ListQuarantineResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListQuarantine not implemented")
+}
+func (UnimplementedEcosyncServiceServer) RetryQuarantine(context.Context, *RetryQuarantineRequest) (*RetryQuarantineResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RetryQuarantine not implemented")
+}
 func (UnimplementedEcosyncServiceServer) SyncStores(*SyncStoresRequest, grpc.ServerStreamingServer[SyncStoresResponse]) error {
 	return status.Error(codes.Unimplemented, "method SyncStores not implemented")
+}
+func (UnimplementedEcosyncServiceServer) BackfillStore(*BackfillStoreRequest, grpc.ServerStreamingServer[BackfillStoreResponse]) error {
+	return status.Error(codes.Unimplemented, "method BackfillStore not implemented")
+}
+func (UnimplementedEcosyncServiceServer) ListConditions(context.Context, *ListConditionsRequest) (*ListConditionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListConditions not implemented")
 }
 func (UnimplementedEcosyncServiceServer) ListAuditEvents(context.Context, *ListAuditEventsRequest) (*ListAuditEventsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListAuditEvents not implemented")
@@ -463,6 +598,96 @@ func _EcosyncService_GetStateMap_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _EcosyncService_UpdateStateMap_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateStateMapRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EcosyncServiceServer).UpdateStateMap(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EcosyncService_UpdateStateMap_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EcosyncServiceServer).UpdateStateMap(ctx, req.(*UpdateStateMapRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _EcosyncService_ListPasses_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListPassesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EcosyncServiceServer).ListPasses(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EcosyncService_ListPasses_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EcosyncServiceServer).ListPasses(ctx, req.(*ListPassesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _EcosyncService_GetRateLimits_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetRateLimitsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EcosyncServiceServer).GetRateLimits(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EcosyncService_GetRateLimits_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EcosyncServiceServer).GetRateLimits(ctx, req.(*GetRateLimitsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _EcosyncService_ListQuarantine_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListQuarantineRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EcosyncServiceServer).ListQuarantine(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EcosyncService_ListQuarantine_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EcosyncServiceServer).ListQuarantine(ctx, req.(*ListQuarantineRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _EcosyncService_RetryQuarantine_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RetryQuarantineRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EcosyncServiceServer).RetryQuarantine(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EcosyncService_RetryQuarantine_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EcosyncServiceServer).RetryQuarantine(ctx, req.(*RetryQuarantineRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _EcosyncService_SyncStores_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(SyncStoresRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -473,6 +698,35 @@ func _EcosyncService_SyncStores_Handler(srv interface{}, stream grpc.ServerStrea
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type EcosyncService_SyncStoresServer = grpc.ServerStreamingServer[SyncStoresResponse]
+
+func _EcosyncService_BackfillStore_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(BackfillStoreRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(EcosyncServiceServer).BackfillStore(m, &grpc.GenericServerStream[BackfillStoreRequest, BackfillStoreResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type EcosyncService_BackfillStoreServer = grpc.ServerStreamingServer[BackfillStoreResponse]
+
+func _EcosyncService_ListConditions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListConditionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EcosyncServiceServer).ListConditions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EcosyncService_ListConditions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EcosyncServiceServer).ListConditions(ctx, req.(*ListConditionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
 
 func _EcosyncService_ListAuditEvents_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListAuditEventsRequest)
@@ -554,6 +808,30 @@ var EcosyncService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _EcosyncService_GetStateMap_Handler,
 		},
 		{
+			MethodName: "UpdateStateMap",
+			Handler:    _EcosyncService_UpdateStateMap_Handler,
+		},
+		{
+			MethodName: "ListPasses",
+			Handler:    _EcosyncService_ListPasses_Handler,
+		},
+		{
+			MethodName: "GetRateLimits",
+			Handler:    _EcosyncService_GetRateLimits_Handler,
+		},
+		{
+			MethodName: "ListQuarantine",
+			Handler:    _EcosyncService_ListQuarantine_Handler,
+		},
+		{
+			MethodName: "RetryQuarantine",
+			Handler:    _EcosyncService_RetryQuarantine_Handler,
+		},
+		{
+			MethodName: "ListConditions",
+			Handler:    _EcosyncService_ListConditions_Handler,
+		},
+		{
 			MethodName: "ListAuditEvents",
 			Handler:    _EcosyncService_ListAuditEvents_Handler,
 		},
@@ -566,6 +844,11 @@ var EcosyncService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "SyncStores",
 			Handler:       _EcosyncService_SyncStores_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "BackfillStore",
+			Handler:       _EcosyncService_BackfillStore_Handler,
 			ServerStreams: true,
 		},
 	},

@@ -338,7 +338,7 @@ func (x ErrorReason_Value) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ErrorReason_Value.Descriptor instead.
 func (ErrorReason_Value) EnumDescriptor() ([]byte, []int) {
-	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{36, 0}
+	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{46, 0}
 }
 
 // Rows of one store, as one request to its shop showed them.
@@ -1108,6 +1108,583 @@ func (x *KnownOrder) GetReference() string {
 	return ""
 }
 
+// Which store.
+type ListUpstreamStatesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Store id (UUID).
+	StoreId       string `protobuf:"bytes,1,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListUpstreamStatesRequest) Reset() {
+	*x = ListUpstreamStatesRequest{}
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListUpstreamStatesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListUpstreamStatesRequest) ProtoMessage() {}
+
+func (x *ListUpstreamStatesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListUpstreamStatesRequest.ProtoReflect.Descriptor instead.
+func (*ListUpstreamStatesRequest) Descriptor() ([]byte, []int) {
+	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ListUpstreamStatesRequest) GetStoreId() string {
+	if x != nil {
+		return x.StoreId
+	}
+	return ""
+}
+
+// The states of a store's orders.
+type ListUpstreamStatesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Each state once, by name.
+	States []*UpstreamState `protobuf:"bytes,1,rep,name=states,proto3" json:"states,omitempty"`
+	// Version of the state map that was applied last; 0 when none was.
+	AppliedVersion int32 `protobuf:"varint,2,opt,name=applied_version,json=appliedVersion,proto3" json:"applied_version,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *ListUpstreamStatesResponse) Reset() {
+	*x = ListUpstreamStatesResponse{}
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListUpstreamStatesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListUpstreamStatesResponse) ProtoMessage() {}
+
+func (x *ListUpstreamStatesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListUpstreamStatesResponse.ProtoReflect.Descriptor instead.
+func (*ListUpstreamStatesResponse) Descriptor() ([]byte, []int) {
+	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ListUpstreamStatesResponse) GetStates() []*UpstreamState {
+	if x != nil {
+		return x.States
+	}
+	return nil
+}
+
+func (x *ListUpstreamStatesResponse) GetAppliedVersion() int32 {
+	if x != nil {
+		return x.AppliedVersion
+	}
+	return 0
+}
+
+// One state in the shop's words.
+type UpstreamState struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The state.
+	State string `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`
+	// Orders that hold it; counting stops at 10,001.
+	Orders        int32 `protobuf:"varint,2,opt,name=orders,proto3" json:"orders,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpstreamState) Reset() {
+	*x = UpstreamState{}
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpstreamState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpstreamState) ProtoMessage() {}
+
+func (x *UpstreamState) ProtoReflect() protoreflect.Message {
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpstreamState.ProtoReflect.Descriptor instead.
+func (*UpstreamState) Descriptor() ([]byte, []int) {
+	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *UpstreamState) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *UpstreamState) GetOrders() int32 {
+	if x != nil {
+		return x.Orders
+	}
+	return 0
+}
+
+// What a new version makes of the states.
+type RemapStoreRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Store id (UUID).
+	StoreId string `protobuf:"bytes,1,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	// The new version.
+	Version int32 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	// Every state of the store with its meaning; a state that is not named keeps the meaning it has.
+	Meanings []*StateMeaning `protobuf:"bytes,3,rep,name=meanings,proto3" json:"meanings,omitempty"`
+	// Only count what would change.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemapStoreRequest) Reset() {
+	*x = RemapStoreRequest{}
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemapStoreRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemapStoreRequest) ProtoMessage() {}
+
+func (x *RemapStoreRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemapStoreRequest.ProtoReflect.Descriptor instead.
+func (*RemapStoreRequest) Descriptor() ([]byte, []int) {
+	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *RemapStoreRequest) GetStoreId() string {
+	if x != nil {
+		return x.StoreId
+	}
+	return ""
+}
+
+func (x *RemapStoreRequest) GetVersion() int32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *RemapStoreRequest) GetMeanings() []*StateMeaning {
+	if x != nil {
+		return x.Meanings
+	}
+	return nil
+}
+
+func (x *RemapStoreRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+// What one state means.
+type StateMeaning struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In the shop's words, as ListUpstreamStates answered it.
+	State string `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`
+	// What it means now.
+	Meaning       Meaning_Value `protobuf:"varint,2,opt,name=meaning,proto3,enum=libertaphonix.orders.v1.Meaning_Value" json:"meaning,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StateMeaning) Reset() {
+	*x = StateMeaning{}
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StateMeaning) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StateMeaning) ProtoMessage() {}
+
+func (x *StateMeaning) ProtoReflect() protoreflect.Message {
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StateMeaning.ProtoReflect.Descriptor instead.
+func (*StateMeaning) Descriptor() ([]byte, []int) {
+	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *StateMeaning) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *StateMeaning) GetMeaning() Meaning_Value {
+	if x != nil {
+		return x.Meaning
+	}
+	return Meaning_VALUE_UNSPECIFIED
+}
+
+// What changed.
+type RemapStoreResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Orders whose meaning changed.
+	MeaningChanged int32 `protobuf:"varint,1,opt,name=meaning_changed,json=meaningChanged,proto3" json:"meaning_changed,omitempty"`
+	// Orders that became ready to be worked.
+	BecameReady   int32 `protobuf:"varint,2,opt,name=became_ready,json=becameReady,proto3" json:"became_ready,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemapStoreResponse) Reset() {
+	*x = RemapStoreResponse{}
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemapStoreResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemapStoreResponse) ProtoMessage() {}
+
+func (x *RemapStoreResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemapStoreResponse.ProtoReflect.Descriptor instead.
+func (*RemapStoreResponse) Descriptor() ([]byte, []int) {
+	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *RemapStoreResponse) GetMeaningChanged() int32 {
+	if x != nil {
+		return x.MeaningChanged
+	}
+	return 0
+}
+
+func (x *RemapStoreResponse) GetBecameReady() int32 {
+	if x != nil {
+		return x.BecameReady
+	}
+	return 0
+}
+
+// A span of ids.
+type ListHeldOrdersRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Store id (UUID).
+	StoreId string `protobuf:"bytes,1,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	// Lowest id, included.
+	FromUpstreamId int64 `protobuf:"varint,2,opt,name=from_upstream_id,json=fromUpstreamId,proto3" json:"from_upstream_id,omitempty"`
+	// Highest id, included; 0 means no bound.
+	ToUpstreamId int64 `protobuf:"varint,3,opt,name=to_upstream_id,json=toUpstreamId,proto3" json:"to_upstream_id,omitempty"`
+	// Most ids answered, 1 to 1,000.
+	Limit         int32 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListHeldOrdersRequest) Reset() {
+	*x = ListHeldOrdersRequest{}
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListHeldOrdersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListHeldOrdersRequest) ProtoMessage() {}
+
+func (x *ListHeldOrdersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListHeldOrdersRequest.ProtoReflect.Descriptor instead.
+func (*ListHeldOrdersRequest) Descriptor() ([]byte, []int) {
+	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ListHeldOrdersRequest) GetStoreId() string {
+	if x != nil {
+		return x.StoreId
+	}
+	return ""
+}
+
+func (x *ListHeldOrdersRequest) GetFromUpstreamId() int64 {
+	if x != nil {
+		return x.FromUpstreamId
+	}
+	return 0
+}
+
+func (x *ListHeldOrdersRequest) GetToUpstreamId() int64 {
+	if x != nil {
+		return x.ToUpstreamId
+	}
+	return 0
+}
+
+func (x *ListHeldOrdersRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+// What is held.
+type ListHeldOrdersResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Ids in the span that are neither marked deleted upstream nor deleted here, newest first.
+	UpstreamIds []int64 `protobuf:"varint,1,rep,packed,name=upstream_ids,json=upstreamIds,proto3" json:"upstream_ids,omitempty"`
+	// The store's oldest id of an order that has not ended; 0 when all have.
+	OldestOpenUpstreamId int64 `protobuf:"varint,2,opt,name=oldest_open_upstream_id,json=oldestOpenUpstreamId,proto3" json:"oldest_open_upstream_id,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
+}
+
+func (x *ListHeldOrdersResponse) Reset() {
+	*x = ListHeldOrdersResponse{}
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListHeldOrdersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListHeldOrdersResponse) ProtoMessage() {}
+
+func (x *ListHeldOrdersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListHeldOrdersResponse.ProtoReflect.Descriptor instead.
+func (*ListHeldOrdersResponse) Descriptor() ([]byte, []int) {
+	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ListHeldOrdersResponse) GetUpstreamIds() []int64 {
+	if x != nil {
+		return x.UpstreamIds
+	}
+	return nil
+}
+
+func (x *ListHeldOrdersResponse) GetOldestOpenUpstreamId() int64 {
+	if x != nil {
+		return x.OldestOpenUpstreamId
+	}
+	return 0
+}
+
+// Orders that are gone.
+type MarkUpstreamDeletedRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Store id (UUID).
+	StoreId string `protobuf:"bytes,1,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	// The shop's ids.
+	UpstreamIds []int64 `protobuf:"varint,2,rep,packed,name=upstream_ids,json=upstreamIds,proto3" json:"upstream_ids,omitempty"`
+	// When the shop answered that it has no such order; an order observed later is left alone.
+	ObservedAt    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=observed_at,json=observedAt,proto3" json:"observed_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MarkUpstreamDeletedRequest) Reset() {
+	*x = MarkUpstreamDeletedRequest{}
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MarkUpstreamDeletedRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MarkUpstreamDeletedRequest) ProtoMessage() {}
+
+func (x *MarkUpstreamDeletedRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MarkUpstreamDeletedRequest.ProtoReflect.Descriptor instead.
+func (*MarkUpstreamDeletedRequest) Descriptor() ([]byte, []int) {
+	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *MarkUpstreamDeletedRequest) GetStoreId() string {
+	if x != nil {
+		return x.StoreId
+	}
+	return ""
+}
+
+func (x *MarkUpstreamDeletedRequest) GetUpstreamIds() []int64 {
+	if x != nil {
+		return x.UpstreamIds
+	}
+	return nil
+}
+
+func (x *MarkUpstreamDeletedRequest) GetObservedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ObservedAt
+	}
+	return nil
+}
+
+// What was marked.
+type MarkUpstreamDeletedResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Orders that carry the mark now and did not before.
+	Marked        int32 `protobuf:"varint,1,opt,name=marked,proto3" json:"marked,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MarkUpstreamDeletedResponse) Reset() {
+	*x = MarkUpstreamDeletedResponse{}
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MarkUpstreamDeletedResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MarkUpstreamDeletedResponse) ProtoMessage() {}
+
+func (x *MarkUpstreamDeletedResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MarkUpstreamDeletedResponse.ProtoReflect.Descriptor instead.
+func (*MarkUpstreamDeletedResponse) Descriptor() ([]byte, []int) {
+	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *MarkUpstreamDeletedResponse) GetMarked() int32 {
+	if x != nil {
+		return x.Marked
+	}
+	return 0
+}
+
 // A page of orders. Filters of different kinds are ANDed, values of one kind are ORed. Days are business days, both ends included.
 type ListOrdersRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1155,7 +1732,7 @@ type ListOrdersRequest struct {
 
 func (x *ListOrdersRequest) Reset() {
 	*x = ListOrdersRequest{}
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[11]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1167,7 +1744,7 @@ func (x *ListOrdersRequest) String() string {
 func (*ListOrdersRequest) ProtoMessage() {}
 
 func (x *ListOrdersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[11]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1180,7 +1757,7 @@ func (x *ListOrdersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOrdersRequest.ProtoReflect.Descriptor instead.
 func (*ListOrdersRequest) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{11}
+	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListOrdersRequest) GetPageSize() int32 {
@@ -1333,7 +1910,7 @@ type ListOrdersResponse struct {
 
 func (x *ListOrdersResponse) Reset() {
 	*x = ListOrdersResponse{}
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[12]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1345,7 +1922,7 @@ func (x *ListOrdersResponse) String() string {
 func (*ListOrdersResponse) ProtoMessage() {}
 
 func (x *ListOrdersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[12]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1358,7 +1935,7 @@ func (x *ListOrdersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOrdersResponse.ProtoReflect.Descriptor instead.
 func (*ListOrdersResponse) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{12}
+	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListOrdersResponse) GetOrders() []*Order {
@@ -1420,7 +1997,7 @@ type CreateOrderRequest struct {
 
 func (x *CreateOrderRequest) Reset() {
 	*x = CreateOrderRequest{}
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[13]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1432,7 +2009,7 @@ func (x *CreateOrderRequest) String() string {
 func (*CreateOrderRequest) ProtoMessage() {}
 
 func (x *CreateOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[13]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1445,7 +2022,7 @@ func (x *CreateOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateOrderRequest.ProtoReflect.Descriptor instead.
 func (*CreateOrderRequest) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{13}
+	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *CreateOrderRequest) GetStoreId() string {
@@ -1542,7 +2119,7 @@ type NewItem struct {
 
 func (x *NewItem) Reset() {
 	*x = NewItem{}
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[14]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1554,7 +2131,7 @@ func (x *NewItem) String() string {
 func (*NewItem) ProtoMessage() {}
 
 func (x *NewItem) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[14]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1567,7 +2144,7 @@ func (x *NewItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NewItem.ProtoReflect.Descriptor instead.
 func (*NewItem) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{14}
+	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *NewItem) GetSku() string {
@@ -1609,7 +2186,7 @@ type CreateOrderResponse struct {
 
 func (x *CreateOrderResponse) Reset() {
 	*x = CreateOrderResponse{}
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[15]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1621,7 +2198,7 @@ func (x *CreateOrderResponse) String() string {
 func (*CreateOrderResponse) ProtoMessage() {}
 
 func (x *CreateOrderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[15]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1634,7 +2211,7 @@ func (x *CreateOrderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateOrderResponse.ProtoReflect.Descriptor instead.
 func (*CreateOrderResponse) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{15}
+	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *CreateOrderResponse) GetOrder() *Order {
@@ -1655,7 +2232,7 @@ type GetOrderRequest struct {
 
 func (x *GetOrderRequest) Reset() {
 	*x = GetOrderRequest{}
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[16]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1667,7 +2244,7 @@ func (x *GetOrderRequest) String() string {
 func (*GetOrderRequest) ProtoMessage() {}
 
 func (x *GetOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[16]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1680,7 +2257,7 @@ func (x *GetOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetOrderRequest.ProtoReflect.Descriptor instead.
 func (*GetOrderRequest) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{16}
+	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *GetOrderRequest) GetOrderId() string {
@@ -1701,7 +2278,7 @@ type GetOrderResponse struct {
 
 func (x *GetOrderResponse) Reset() {
 	*x = GetOrderResponse{}
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[17]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1713,7 +2290,7 @@ func (x *GetOrderResponse) String() string {
 func (*GetOrderResponse) ProtoMessage() {}
 
 func (x *GetOrderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[17]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1726,7 +2303,7 @@ func (x *GetOrderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetOrderResponse.ProtoReflect.Descriptor instead.
 func (*GetOrderResponse) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{17}
+	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *GetOrderResponse) GetOrder() *Order {
@@ -1763,7 +2340,7 @@ type UpdateOrderRequest struct {
 
 func (x *UpdateOrderRequest) Reset() {
 	*x = UpdateOrderRequest{}
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[18]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1775,7 +2352,7 @@ func (x *UpdateOrderRequest) String() string {
 func (*UpdateOrderRequest) ProtoMessage() {}
 
 func (x *UpdateOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[18]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1788,7 +2365,7 @@ func (x *UpdateOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateOrderRequest.ProtoReflect.Descriptor instead.
 func (*UpdateOrderRequest) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{18}
+	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *UpdateOrderRequest) GetOrderId() string {
@@ -1865,7 +2442,7 @@ type TagSet struct {
 
 func (x *TagSet) Reset() {
 	*x = TagSet{}
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[19]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1877,7 +2454,7 @@ func (x *TagSet) String() string {
 func (*TagSet) ProtoMessage() {}
 
 func (x *TagSet) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[19]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1890,7 +2467,7 @@ func (x *TagSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TagSet.ProtoReflect.Descriptor instead.
 func (*TagSet) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{19}
+	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *TagSet) GetValues() []string {
@@ -1911,7 +2488,7 @@ type UpdateOrderResponse struct {
 
 func (x *UpdateOrderResponse) Reset() {
 	*x = UpdateOrderResponse{}
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[20]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1923,7 +2500,7 @@ func (x *UpdateOrderResponse) String() string {
 func (*UpdateOrderResponse) ProtoMessage() {}
 
 func (x *UpdateOrderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[20]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1936,7 +2513,7 @@ func (x *UpdateOrderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateOrderResponse.ProtoReflect.Descriptor instead.
 func (*UpdateOrderResponse) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{20}
+	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *UpdateOrderResponse) GetOrder() *Order {
@@ -1963,7 +2540,7 @@ type ChangeStatusRequest struct {
 
 func (x *ChangeStatusRequest) Reset() {
 	*x = ChangeStatusRequest{}
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[21]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1975,7 +2552,7 @@ func (x *ChangeStatusRequest) String() string {
 func (*ChangeStatusRequest) ProtoMessage() {}
 
 func (x *ChangeStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[21]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1988,7 +2565,7 @@ func (x *ChangeStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeStatusRequest.ProtoReflect.Descriptor instead.
 func (*ChangeStatusRequest) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{21}
+	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ChangeStatusRequest) GetOrderId() string {
@@ -2030,7 +2607,7 @@ type ChangeStatusResponse struct {
 
 func (x *ChangeStatusResponse) Reset() {
 	*x = ChangeStatusResponse{}
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[22]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2042,7 +2619,7 @@ func (x *ChangeStatusResponse) String() string {
 func (*ChangeStatusResponse) ProtoMessage() {}
 
 func (x *ChangeStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[22]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2055,7 +2632,7 @@ func (x *ChangeStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeStatusResponse.ProtoReflect.Descriptor instead.
 func (*ChangeStatusResponse) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{22}
+	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ChangeStatusResponse) GetOrder() *Order {
@@ -2080,7 +2657,7 @@ type AddNoteRequest struct {
 
 func (x *AddNoteRequest) Reset() {
 	*x = AddNoteRequest{}
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[23]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2092,7 +2669,7 @@ func (x *AddNoteRequest) String() string {
 func (*AddNoteRequest) ProtoMessage() {}
 
 func (x *AddNoteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[23]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2105,7 +2682,7 @@ func (x *AddNoteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddNoteRequest.ProtoReflect.Descriptor instead.
 func (*AddNoteRequest) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{23}
+	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *AddNoteRequest) GetOrderId() string {
@@ -2140,7 +2717,7 @@ type AddNoteResponse struct {
 
 func (x *AddNoteResponse) Reset() {
 	*x = AddNoteResponse{}
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[24]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2152,7 +2729,7 @@ func (x *AddNoteResponse) String() string {
 func (*AddNoteResponse) ProtoMessage() {}
 
 func (x *AddNoteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[24]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2165,7 +2742,7 @@ func (x *AddNoteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddNoteResponse.ProtoReflect.Descriptor instead.
 func (*AddNoteResponse) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{24}
+	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *AddNoteResponse) GetNote() *Note {
@@ -2190,7 +2767,7 @@ type ListNotesRequest struct {
 
 func (x *ListNotesRequest) Reset() {
 	*x = ListNotesRequest{}
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[25]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2202,7 +2779,7 @@ func (x *ListNotesRequest) String() string {
 func (*ListNotesRequest) ProtoMessage() {}
 
 func (x *ListNotesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[25]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2215,7 +2792,7 @@ func (x *ListNotesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListNotesRequest.ProtoReflect.Descriptor instead.
 func (*ListNotesRequest) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{25}
+	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ListNotesRequest) GetOrderId() string {
@@ -2252,7 +2829,7 @@ type ListNotesResponse struct {
 
 func (x *ListNotesResponse) Reset() {
 	*x = ListNotesResponse{}
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[26]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2264,7 +2841,7 @@ func (x *ListNotesResponse) String() string {
 func (*ListNotesResponse) ProtoMessage() {}
 
 func (x *ListNotesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[26]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2277,7 +2854,7 @@ func (x *ListNotesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListNotesResponse.ProtoReflect.Descriptor instead.
 func (*ListNotesResponse) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{26}
+	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ListNotesResponse) GetNotes() []*Note {
@@ -2309,7 +2886,7 @@ type ListHistoryRequest struct {
 
 func (x *ListHistoryRequest) Reset() {
 	*x = ListHistoryRequest{}
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[27]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2321,7 +2898,7 @@ func (x *ListHistoryRequest) String() string {
 func (*ListHistoryRequest) ProtoMessage() {}
 
 func (x *ListHistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[27]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2334,7 +2911,7 @@ func (x *ListHistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListHistoryRequest.ProtoReflect.Descriptor instead.
 func (*ListHistoryRequest) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{27}
+	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ListHistoryRequest) GetOrderId() string {
@@ -2371,7 +2948,7 @@ type ListHistoryResponse struct {
 
 func (x *ListHistoryResponse) Reset() {
 	*x = ListHistoryResponse{}
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[28]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2383,7 +2960,7 @@ func (x *ListHistoryResponse) String() string {
 func (*ListHistoryResponse) ProtoMessage() {}
 
 func (x *ListHistoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[28]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2396,7 +2973,7 @@ func (x *ListHistoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListHistoryResponse.ProtoReflect.Descriptor instead.
 func (*ListHistoryResponse) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{28}
+	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ListHistoryResponse) GetEntries() []*HistoryEntry {
@@ -2422,7 +2999,7 @@ type ListWilayasRequest struct {
 
 func (x *ListWilayasRequest) Reset() {
 	*x = ListWilayasRequest{}
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[29]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2434,7 +3011,7 @@ func (x *ListWilayasRequest) String() string {
 func (*ListWilayasRequest) ProtoMessage() {}
 
 func (x *ListWilayasRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[29]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2447,7 +3024,7 @@ func (x *ListWilayasRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListWilayasRequest.ProtoReflect.Descriptor instead.
 func (*ListWilayasRequest) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{29}
+	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{39}
 }
 
 // The wilayas in force.
@@ -2461,7 +3038,7 @@ type ListWilayasResponse struct {
 
 func (x *ListWilayasResponse) Reset() {
 	*x = ListWilayasResponse{}
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[30]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2473,7 +3050,7 @@ func (x *ListWilayasResponse) String() string {
 func (*ListWilayasResponse) ProtoMessage() {}
 
 func (x *ListWilayasResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[30]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2486,7 +3063,7 @@ func (x *ListWilayasResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListWilayasResponse.ProtoReflect.Descriptor instead.
 func (*ListWilayasResponse) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{30}
+	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ListWilayasResponse) GetWilayas() []*Wilaya {
@@ -2517,7 +3094,7 @@ type ListAuditEventsRequest struct {
 
 func (x *ListAuditEventsRequest) Reset() {
 	*x = ListAuditEventsRequest{}
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[31]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2529,7 +3106,7 @@ func (x *ListAuditEventsRequest) String() string {
 func (*ListAuditEventsRequest) ProtoMessage() {}
 
 func (x *ListAuditEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[31]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2542,7 +3119,7 @@ func (x *ListAuditEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditEventsRequest.ProtoReflect.Descriptor instead.
 func (*ListAuditEventsRequest) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{31}
+	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ListAuditEventsRequest) GetPageSize() int32 {
@@ -2600,7 +3177,7 @@ type ListAuditEventsResponse struct {
 
 func (x *ListAuditEventsResponse) Reset() {
 	*x = ListAuditEventsResponse{}
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[32]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2612,7 +3189,7 @@ func (x *ListAuditEventsResponse) String() string {
 func (*ListAuditEventsResponse) ProtoMessage() {}
 
 func (x *ListAuditEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[32]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2625,7 +3202,7 @@ func (x *ListAuditEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditEventsResponse.ProtoReflect.Descriptor instead.
 func (*ListAuditEventsResponse) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{32}
+	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ListAuditEventsResponse) GetEvents() []*v1.AuditEvent {
@@ -2651,7 +3228,7 @@ type CleanupRequest struct {
 
 func (x *CleanupRequest) Reset() {
 	*x = CleanupRequest{}
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[33]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2663,7 +3240,7 @@ func (x *CleanupRequest) String() string {
 func (*CleanupRequest) ProtoMessage() {}
 
 func (x *CleanupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[33]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2676,7 +3253,7 @@ func (x *CleanupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CleanupRequest.ProtoReflect.Descriptor instead.
 func (*CleanupRequest) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{33}
+	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{43}
 }
 
 // What was removed.
@@ -2690,7 +3267,7 @@ type CleanupResponse struct {
 
 func (x *CleanupResponse) Reset() {
 	*x = CleanupResponse{}
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[34]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2702,7 +3279,7 @@ func (x *CleanupResponse) String() string {
 func (*CleanupResponse) ProtoMessage() {}
 
 func (x *CleanupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[34]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2715,7 +3292,7 @@ func (x *CleanupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CleanupResponse.ProtoReflect.Descriptor instead.
 func (*CleanupResponse) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{34}
+	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *CleanupResponse) GetRemoved() []*CleanupCount {
@@ -2738,7 +3315,7 @@ type CleanupCount struct {
 
 func (x *CleanupCount) Reset() {
 	*x = CleanupCount{}
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[35]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2750,7 +3327,7 @@ func (x *CleanupCount) String() string {
 func (*CleanupCount) ProtoMessage() {}
 
 func (x *CleanupCount) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[35]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2763,7 +3340,7 @@ func (x *CleanupCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CleanupCount.ProtoReflect.Descriptor instead.
 func (*CleanupCount) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{35}
+	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *CleanupCount) GetKind() string {
@@ -2789,7 +3366,7 @@ type ErrorReason struct {
 
 func (x *ErrorReason) Reset() {
 	*x = ErrorReason{}
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[36]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2801,7 +3378,7 @@ func (x *ErrorReason) String() string {
 func (*ErrorReason) ProtoMessage() {}
 
 func (x *ErrorReason) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[36]
+	mi := &file_libertaphonix_orders_v1_orders_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2814,7 +3391,7 @@ func (x *ErrorReason) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ErrorReason.ProtoReflect.Descriptor instead.
 func (*ErrorReason) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{36}
+	return file_libertaphonix_orders_v1_orders_proto_rawDescGZIP(), []int{46}
 }
 
 var File_libertaphonix_orders_v1_orders_proto protoreflect.FileDescriptor
@@ -2913,7 +3490,44 @@ const file_libertaphonix_orders_v1_orders_proto_rawDesc = "" +
 	"KnownOrder\x12\x1f\n" +
 	"\vupstream_id\x18\x01 \x01(\x03R\n" +
 	"upstreamId\x12\x1c\n" +
-	"\treference\x18\x02 \x01(\tR\treference\"\xc1\a\n" +
+	"\treference\x18\x02 \x01(\tR\treference\"@\n" +
+	"\x19ListUpstreamStatesRequest\x12#\n" +
+	"\bstore_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\astoreId\"\x85\x01\n" +
+	"\x1aListUpstreamStatesResponse\x12>\n" +
+	"\x06states\x18\x01 \x03(\v2&.libertaphonix.orders.v1.UpstreamStateR\x06states\x12'\n" +
+	"\x0fapplied_version\x18\x02 \x01(\x05R\x0eappliedVersion\"=\n" +
+	"\rUpstreamState\x12\x14\n" +
+	"\x05state\x18\x01 \x01(\tR\x05state\x12\x16\n" +
+	"\x06orders\x18\x02 \x01(\x05R\x06orders\"\xce\x01\n" +
+	"\x11RemapStoreRequest\x12#\n" +
+	"\bstore_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\astoreId\x12!\n" +
+	"\aversion\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01R\aversion\x12L\n" +
+	"\bmeanings\x18\x03 \x03(\v2%.libertaphonix.orders.v1.StateMeaningB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\bmeanings\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"|\n" +
+	"\fStateMeaning\x12\x1e\n" +
+	"\x05state\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x05state\x12L\n" +
+	"\ameaning\x18\x02 \x01(\x0e2&.libertaphonix.orders.v1.Meaning.ValueB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\ameaning\"`\n" +
+	"\x12RemapStoreResponse\x12'\n" +
+	"\x0fmeaning_changed\x18\x01 \x01(\x05R\x0emeaningChanged\x12!\n" +
+	"\fbecame_ready\x18\x02 \x01(\x05R\vbecameReady\"\xae\x01\n" +
+	"\x15ListHeldOrdersRequest\x12#\n" +
+	"\bstore_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\astoreId\x12(\n" +
+	"\x10from_upstream_id\x18\x02 \x01(\x03R\x0efromUpstreamId\x12$\n" +
+	"\x0eto_upstream_id\x18\x03 \x01(\x03R\ftoUpstreamId\x12 \n" +
+	"\x05limit\x18\x04 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x01R\x05limit\"r\n" +
+	"\x16ListHeldOrdersResponse\x12!\n" +
+	"\fupstream_ids\x18\x01 \x03(\x03R\vupstreamIds\x125\n" +
+	"\x17oldest_open_upstream_id\x18\x02 \x01(\x03R\x14oldestOpenUpstreamId\"\xb5\x01\n" +
+	"\x1aMarkUpstreamDeletedRequest\x12#\n" +
+	"\bstore_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\astoreId\x12-\n" +
+	"\fupstream_ids\x18\x02 \x03(\x03B\n" +
+	"\xbaH\a\x92\x01\x04\b\x01\x10dR\vupstreamIds\x12C\n" +
+	"\vobserved_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\n" +
+	"observedAt\"5\n" +
+	"\x1bMarkUpstreamDeletedResponse\x12\x16\n" +
+	"\x06marked\x18\x01 \x01(\x05R\x06marked\"\xc1\a\n" +
 	"\x11ListOrdersRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xc8\x01(\x00R\bpageSize\x12'\n" +
@@ -3080,12 +3694,21 @@ const file_libertaphonix_orders_v1_orders_proto_rawDesc = "" +
 	"\rPHONE_INVALID\x10\v\x12\x10\n" +
 	"\fDATE_INVALID\x10\f\x12\x12\n" +
 	"\x0eWILAYA_UNKNOWN\x10\r\x12\x14\n" +
-	"\x10INGEST_OVERTAKEN\x10\x0e2\x8c\x0f\n" +
+	"\x10INGEST_OVERTAKEN\x10\x0e2\x99\x13\n" +
 	"\rOrdersService\x12w\n" +
 	"\fIngestOrders\x12,.libertaphonix.orders.v1.IngestOrdersRequest\x1a-.libertaphonix.orders.v1.IngestOrdersResponse\"\n" +
 	"\x92\xc2\x18\x03\"\x01\x03\x90\x02\x02\x12z\n" +
 	"\rDescribeStore\x12-.libertaphonix.orders.v1.DescribeStoreRequest\x1a..libertaphonix.orders.v1.DescribeStoreResponse\"\n" +
 	"\x92\xc2\x18\x03\"\x01\x03\x90\x02\x01\x12\x89\x01\n" +
+	"\x12ListUpstreamStates\x122.libertaphonix.orders.v1.ListUpstreamStatesRequest\x1a3.libertaphonix.orders.v1.ListUpstreamStatesResponse\"\n" +
+	"\x92\xc2\x18\x03\"\x01\x03\x90\x02\x01\x12q\n" +
+	"\n" +
+	"RemapStore\x12*.libertaphonix.orders.v1.RemapStoreRequest\x1a+.libertaphonix.orders.v1.RemapStoreResponse\"\n" +
+	"\x92\xc2\x18\x03\"\x01\x03\x90\x02\x02\x12}\n" +
+	"\x0eListHeldOrders\x12..libertaphonix.orders.v1.ListHeldOrdersRequest\x1a/.libertaphonix.orders.v1.ListHeldOrdersResponse\"\n" +
+	"\x92\xc2\x18\x03\"\x01\x03\x90\x02\x01\x12\x8c\x01\n" +
+	"\x13MarkUpstreamDeleted\x123.libertaphonix.orders.v1.MarkUpstreamDeletedRequest\x1a4.libertaphonix.orders.v1.MarkUpstreamDeletedResponse\"\n" +
+	"\x92\xc2\x18\x03\"\x01\x03\x90\x02\x02\x12\x89\x01\n" +
 	"\n" +
 	"ListOrders\x12*.libertaphonix.orders.v1.ListOrdersRequest\x1a+.libertaphonix.orders.v1.ListOrdersResponse\"\"\x92\xc2\x18\x05\x1a\x03\x01\x02\x03\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/orders\x90\x02\x01\x12\x92\x01\n" +
 	"\vCreateOrder\x12+.libertaphonix.orders.v1.CreateOrderRequest\x1a,.libertaphonix.orders.v1.CreateOrderResponse\"(\x92\xc2\x18\x04\x1a\x02\x01\x02\x82\xd3\xe4\x93\x02\x1a:\x01*b\x05order\"\x0e/api/v1/orders\x12\x9a\x01\n" +
@@ -3113,126 +3736,148 @@ func file_libertaphonix_orders_v1_orders_proto_rawDescGZIP() []byte {
 }
 
 var file_libertaphonix_orders_v1_orders_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_libertaphonix_orders_v1_orders_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
+var file_libertaphonix_orders_v1_orders_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
 var file_libertaphonix_orders_v1_orders_proto_goTypes = []any{
-	(IngestSource_Value)(0),         // 0: libertaphonix.orders.v1.IngestSource.Value
-	(IngestOutcome_Value)(0),        // 1: libertaphonix.orders.v1.IngestOutcome.Value
-	(RejectReason_Value)(0),         // 2: libertaphonix.orders.v1.RejectReason.Value
-	(ErrorReason_Value)(0),          // 3: libertaphonix.orders.v1.ErrorReason.Value
-	(*IngestOrdersRequest)(nil),     // 4: libertaphonix.orders.v1.IngestOrdersRequest
-	(*IngestSource)(nil),            // 5: libertaphonix.orders.v1.IngestSource
-	(*IngestOrder)(nil),             // 6: libertaphonix.orders.v1.IngestOrder
-	(*IngestItem)(nil),              // 7: libertaphonix.orders.v1.IngestItem
-	(*IngestOrdersResponse)(nil),    // 8: libertaphonix.orders.v1.IngestOrdersResponse
-	(*IngestResult)(nil),            // 9: libertaphonix.orders.v1.IngestResult
-	(*IngestOutcome)(nil),           // 10: libertaphonix.orders.v1.IngestOutcome
-	(*RejectReason)(nil),            // 11: libertaphonix.orders.v1.RejectReason
-	(*DescribeStoreRequest)(nil),    // 12: libertaphonix.orders.v1.DescribeStoreRequest
-	(*DescribeStoreResponse)(nil),   // 13: libertaphonix.orders.v1.DescribeStoreResponse
-	(*KnownOrder)(nil),              // 14: libertaphonix.orders.v1.KnownOrder
-	(*ListOrdersRequest)(nil),       // 15: libertaphonix.orders.v1.ListOrdersRequest
-	(*ListOrdersResponse)(nil),      // 16: libertaphonix.orders.v1.ListOrdersResponse
-	(*CreateOrderRequest)(nil),      // 17: libertaphonix.orders.v1.CreateOrderRequest
-	(*NewItem)(nil),                 // 18: libertaphonix.orders.v1.NewItem
-	(*CreateOrderResponse)(nil),     // 19: libertaphonix.orders.v1.CreateOrderResponse
-	(*GetOrderRequest)(nil),         // 20: libertaphonix.orders.v1.GetOrderRequest
-	(*GetOrderResponse)(nil),        // 21: libertaphonix.orders.v1.GetOrderResponse
-	(*UpdateOrderRequest)(nil),      // 22: libertaphonix.orders.v1.UpdateOrderRequest
-	(*TagSet)(nil),                  // 23: libertaphonix.orders.v1.TagSet
-	(*UpdateOrderResponse)(nil),     // 24: libertaphonix.orders.v1.UpdateOrderResponse
-	(*ChangeStatusRequest)(nil),     // 25: libertaphonix.orders.v1.ChangeStatusRequest
-	(*ChangeStatusResponse)(nil),    // 26: libertaphonix.orders.v1.ChangeStatusResponse
-	(*AddNoteRequest)(nil),          // 27: libertaphonix.orders.v1.AddNoteRequest
-	(*AddNoteResponse)(nil),         // 28: libertaphonix.orders.v1.AddNoteResponse
-	(*ListNotesRequest)(nil),        // 29: libertaphonix.orders.v1.ListNotesRequest
-	(*ListNotesResponse)(nil),       // 30: libertaphonix.orders.v1.ListNotesResponse
-	(*ListHistoryRequest)(nil),      // 31: libertaphonix.orders.v1.ListHistoryRequest
-	(*ListHistoryResponse)(nil),     // 32: libertaphonix.orders.v1.ListHistoryResponse
-	(*ListWilayasRequest)(nil),      // 33: libertaphonix.orders.v1.ListWilayasRequest
-	(*ListWilayasResponse)(nil),     // 34: libertaphonix.orders.v1.ListWilayasResponse
-	(*ListAuditEventsRequest)(nil),  // 35: libertaphonix.orders.v1.ListAuditEventsRequest
-	(*ListAuditEventsResponse)(nil), // 36: libertaphonix.orders.v1.ListAuditEventsResponse
-	(*CleanupRequest)(nil),          // 37: libertaphonix.orders.v1.CleanupRequest
-	(*CleanupResponse)(nil),         // 38: libertaphonix.orders.v1.CleanupResponse
-	(*CleanupCount)(nil),            // 39: libertaphonix.orders.v1.CleanupCount
-	(*ErrorReason)(nil),             // 40: libertaphonix.orders.v1.ErrorReason
-	(*timestamppb.Timestamp)(nil),   // 41: google.protobuf.Timestamp
-	(Meaning_Value)(0),              // 42: libertaphonix.orders.v1.Meaning.Value
-	(*money.Money)(nil),             // 43: google.type.Money
-	(OrderStatus_Value)(0),          // 44: libertaphonix.orders.v1.OrderStatus.Value
-	(CourierState_Value)(0),         // 45: libertaphonix.orders.v1.CourierState.Value
-	(*Order)(nil),                   // 46: libertaphonix.orders.v1.Order
-	(*Note)(nil),                    // 47: libertaphonix.orders.v1.Note
-	(*HistoryEntry)(nil),            // 48: libertaphonix.orders.v1.HistoryEntry
-	(*Wilaya)(nil),                  // 49: libertaphonix.orders.v1.Wilaya
-	(*v1.AuditEvent)(nil),           // 50: libertaphonix.audit.v1.AuditEvent
+	(IngestSource_Value)(0),             // 0: libertaphonix.orders.v1.IngestSource.Value
+	(IngestOutcome_Value)(0),            // 1: libertaphonix.orders.v1.IngestOutcome.Value
+	(RejectReason_Value)(0),             // 2: libertaphonix.orders.v1.RejectReason.Value
+	(ErrorReason_Value)(0),              // 3: libertaphonix.orders.v1.ErrorReason.Value
+	(*IngestOrdersRequest)(nil),         // 4: libertaphonix.orders.v1.IngestOrdersRequest
+	(*IngestSource)(nil),                // 5: libertaphonix.orders.v1.IngestSource
+	(*IngestOrder)(nil),                 // 6: libertaphonix.orders.v1.IngestOrder
+	(*IngestItem)(nil),                  // 7: libertaphonix.orders.v1.IngestItem
+	(*IngestOrdersResponse)(nil),        // 8: libertaphonix.orders.v1.IngestOrdersResponse
+	(*IngestResult)(nil),                // 9: libertaphonix.orders.v1.IngestResult
+	(*IngestOutcome)(nil),               // 10: libertaphonix.orders.v1.IngestOutcome
+	(*RejectReason)(nil),                // 11: libertaphonix.orders.v1.RejectReason
+	(*DescribeStoreRequest)(nil),        // 12: libertaphonix.orders.v1.DescribeStoreRequest
+	(*DescribeStoreResponse)(nil),       // 13: libertaphonix.orders.v1.DescribeStoreResponse
+	(*KnownOrder)(nil),                  // 14: libertaphonix.orders.v1.KnownOrder
+	(*ListUpstreamStatesRequest)(nil),   // 15: libertaphonix.orders.v1.ListUpstreamStatesRequest
+	(*ListUpstreamStatesResponse)(nil),  // 16: libertaphonix.orders.v1.ListUpstreamStatesResponse
+	(*UpstreamState)(nil),               // 17: libertaphonix.orders.v1.UpstreamState
+	(*RemapStoreRequest)(nil),           // 18: libertaphonix.orders.v1.RemapStoreRequest
+	(*StateMeaning)(nil),                // 19: libertaphonix.orders.v1.StateMeaning
+	(*RemapStoreResponse)(nil),          // 20: libertaphonix.orders.v1.RemapStoreResponse
+	(*ListHeldOrdersRequest)(nil),       // 21: libertaphonix.orders.v1.ListHeldOrdersRequest
+	(*ListHeldOrdersResponse)(nil),      // 22: libertaphonix.orders.v1.ListHeldOrdersResponse
+	(*MarkUpstreamDeletedRequest)(nil),  // 23: libertaphonix.orders.v1.MarkUpstreamDeletedRequest
+	(*MarkUpstreamDeletedResponse)(nil), // 24: libertaphonix.orders.v1.MarkUpstreamDeletedResponse
+	(*ListOrdersRequest)(nil),           // 25: libertaphonix.orders.v1.ListOrdersRequest
+	(*ListOrdersResponse)(nil),          // 26: libertaphonix.orders.v1.ListOrdersResponse
+	(*CreateOrderRequest)(nil),          // 27: libertaphonix.orders.v1.CreateOrderRequest
+	(*NewItem)(nil),                     // 28: libertaphonix.orders.v1.NewItem
+	(*CreateOrderResponse)(nil),         // 29: libertaphonix.orders.v1.CreateOrderResponse
+	(*GetOrderRequest)(nil),             // 30: libertaphonix.orders.v1.GetOrderRequest
+	(*GetOrderResponse)(nil),            // 31: libertaphonix.orders.v1.GetOrderResponse
+	(*UpdateOrderRequest)(nil),          // 32: libertaphonix.orders.v1.UpdateOrderRequest
+	(*TagSet)(nil),                      // 33: libertaphonix.orders.v1.TagSet
+	(*UpdateOrderResponse)(nil),         // 34: libertaphonix.orders.v1.UpdateOrderResponse
+	(*ChangeStatusRequest)(nil),         // 35: libertaphonix.orders.v1.ChangeStatusRequest
+	(*ChangeStatusResponse)(nil),        // 36: libertaphonix.orders.v1.ChangeStatusResponse
+	(*AddNoteRequest)(nil),              // 37: libertaphonix.orders.v1.AddNoteRequest
+	(*AddNoteResponse)(nil),             // 38: libertaphonix.orders.v1.AddNoteResponse
+	(*ListNotesRequest)(nil),            // 39: libertaphonix.orders.v1.ListNotesRequest
+	(*ListNotesResponse)(nil),           // 40: libertaphonix.orders.v1.ListNotesResponse
+	(*ListHistoryRequest)(nil),          // 41: libertaphonix.orders.v1.ListHistoryRequest
+	(*ListHistoryResponse)(nil),         // 42: libertaphonix.orders.v1.ListHistoryResponse
+	(*ListWilayasRequest)(nil),          // 43: libertaphonix.orders.v1.ListWilayasRequest
+	(*ListWilayasResponse)(nil),         // 44: libertaphonix.orders.v1.ListWilayasResponse
+	(*ListAuditEventsRequest)(nil),      // 45: libertaphonix.orders.v1.ListAuditEventsRequest
+	(*ListAuditEventsResponse)(nil),     // 46: libertaphonix.orders.v1.ListAuditEventsResponse
+	(*CleanupRequest)(nil),              // 47: libertaphonix.orders.v1.CleanupRequest
+	(*CleanupResponse)(nil),             // 48: libertaphonix.orders.v1.CleanupResponse
+	(*CleanupCount)(nil),                // 49: libertaphonix.orders.v1.CleanupCount
+	(*ErrorReason)(nil),                 // 50: libertaphonix.orders.v1.ErrorReason
+	(*timestamppb.Timestamp)(nil),       // 51: google.protobuf.Timestamp
+	(Meaning_Value)(0),                  // 52: libertaphonix.orders.v1.Meaning.Value
+	(*money.Money)(nil),                 // 53: google.type.Money
+	(OrderStatus_Value)(0),              // 54: libertaphonix.orders.v1.OrderStatus.Value
+	(CourierState_Value)(0),             // 55: libertaphonix.orders.v1.CourierState.Value
+	(*Order)(nil),                       // 56: libertaphonix.orders.v1.Order
+	(*Note)(nil),                        // 57: libertaphonix.orders.v1.Note
+	(*HistoryEntry)(nil),                // 58: libertaphonix.orders.v1.HistoryEntry
+	(*Wilaya)(nil),                      // 59: libertaphonix.orders.v1.Wilaya
+	(*v1.AuditEvent)(nil),               // 60: libertaphonix.audit.v1.AuditEvent
 }
 var file_libertaphonix_orders_v1_orders_proto_depIdxs = []int32{
 	0,  // 0: libertaphonix.orders.v1.IngestOrdersRequest.source:type_name -> libertaphonix.orders.v1.IngestSource.Value
 	6,  // 1: libertaphonix.orders.v1.IngestOrdersRequest.orders:type_name -> libertaphonix.orders.v1.IngestOrder
-	41, // 2: libertaphonix.orders.v1.IngestOrder.observed_at:type_name -> google.protobuf.Timestamp
-	42, // 3: libertaphonix.orders.v1.IngestOrder.meaning:type_name -> libertaphonix.orders.v1.Meaning.Value
+	51, // 2: libertaphonix.orders.v1.IngestOrder.observed_at:type_name -> google.protobuf.Timestamp
+	52, // 3: libertaphonix.orders.v1.IngestOrder.meaning:type_name -> libertaphonix.orders.v1.Meaning.Value
 	7,  // 4: libertaphonix.orders.v1.IngestOrder.items:type_name -> libertaphonix.orders.v1.IngestItem
-	43, // 5: libertaphonix.orders.v1.IngestOrder.goods_total:type_name -> google.type.Money
-	43, // 6: libertaphonix.orders.v1.IngestOrder.shipping_fee:type_name -> google.type.Money
-	43, // 7: libertaphonix.orders.v1.IngestOrder.due:type_name -> google.type.Money
-	41, // 8: libertaphonix.orders.v1.IngestOrder.placed_at:type_name -> google.protobuf.Timestamp
-	41, // 9: libertaphonix.orders.v1.IngestOrder.upstream_updated_at:type_name -> google.protobuf.Timestamp
-	43, // 10: libertaphonix.orders.v1.IngestItem.unit_price:type_name -> google.type.Money
+	53, // 5: libertaphonix.orders.v1.IngestOrder.goods_total:type_name -> google.type.Money
+	53, // 6: libertaphonix.orders.v1.IngestOrder.shipping_fee:type_name -> google.type.Money
+	53, // 7: libertaphonix.orders.v1.IngestOrder.due:type_name -> google.type.Money
+	51, // 8: libertaphonix.orders.v1.IngestOrder.placed_at:type_name -> google.protobuf.Timestamp
+	51, // 9: libertaphonix.orders.v1.IngestOrder.upstream_updated_at:type_name -> google.protobuf.Timestamp
+	53, // 10: libertaphonix.orders.v1.IngestItem.unit_price:type_name -> google.type.Money
 	9,  // 11: libertaphonix.orders.v1.IngestOrdersResponse.results:type_name -> libertaphonix.orders.v1.IngestResult
 	1,  // 12: libertaphonix.orders.v1.IngestResult.outcome:type_name -> libertaphonix.orders.v1.IngestOutcome.Value
 	2,  // 13: libertaphonix.orders.v1.IngestResult.reason:type_name -> libertaphonix.orders.v1.RejectReason.Value
 	14, // 14: libertaphonix.orders.v1.DescribeStoreResponse.newest:type_name -> libertaphonix.orders.v1.KnownOrder
-	44, // 15: libertaphonix.orders.v1.ListOrdersRequest.status:type_name -> libertaphonix.orders.v1.OrderStatus.Value
-	45, // 16: libertaphonix.orders.v1.ListOrdersRequest.courier_state:type_name -> libertaphonix.orders.v1.CourierState.Value
-	41, // 17: libertaphonix.orders.v1.ListOrdersRequest.due_before:type_name -> google.protobuf.Timestamp
-	46, // 18: libertaphonix.orders.v1.ListOrdersResponse.orders:type_name -> libertaphonix.orders.v1.Order
-	18, // 19: libertaphonix.orders.v1.CreateOrderRequest.items:type_name -> libertaphonix.orders.v1.NewItem
-	43, // 20: libertaphonix.orders.v1.CreateOrderRequest.shipping_fee:type_name -> google.type.Money
-	43, // 21: libertaphonix.orders.v1.NewItem.unit_price:type_name -> google.type.Money
-	46, // 22: libertaphonix.orders.v1.CreateOrderResponse.order:type_name -> libertaphonix.orders.v1.Order
-	46, // 23: libertaphonix.orders.v1.GetOrderResponse.order:type_name -> libertaphonix.orders.v1.Order
-	23, // 24: libertaphonix.orders.v1.UpdateOrderRequest.tags:type_name -> libertaphonix.orders.v1.TagSet
-	46, // 25: libertaphonix.orders.v1.UpdateOrderResponse.order:type_name -> libertaphonix.orders.v1.Order
-	44, // 26: libertaphonix.orders.v1.ChangeStatusRequest.status:type_name -> libertaphonix.orders.v1.OrderStatus.Value
-	46, // 27: libertaphonix.orders.v1.ChangeStatusResponse.order:type_name -> libertaphonix.orders.v1.Order
-	47, // 28: libertaphonix.orders.v1.AddNoteResponse.note:type_name -> libertaphonix.orders.v1.Note
-	47, // 29: libertaphonix.orders.v1.ListNotesResponse.notes:type_name -> libertaphonix.orders.v1.Note
-	48, // 30: libertaphonix.orders.v1.ListHistoryResponse.entries:type_name -> libertaphonix.orders.v1.HistoryEntry
-	49, // 31: libertaphonix.orders.v1.ListWilayasResponse.wilayas:type_name -> libertaphonix.orders.v1.Wilaya
-	50, // 32: libertaphonix.orders.v1.ListAuditEventsResponse.events:type_name -> libertaphonix.audit.v1.AuditEvent
-	39, // 33: libertaphonix.orders.v1.CleanupResponse.removed:type_name -> libertaphonix.orders.v1.CleanupCount
-	4,  // 34: libertaphonix.orders.v1.OrdersService.IngestOrders:input_type -> libertaphonix.orders.v1.IngestOrdersRequest
-	12, // 35: libertaphonix.orders.v1.OrdersService.DescribeStore:input_type -> libertaphonix.orders.v1.DescribeStoreRequest
-	15, // 36: libertaphonix.orders.v1.OrdersService.ListOrders:input_type -> libertaphonix.orders.v1.ListOrdersRequest
-	17, // 37: libertaphonix.orders.v1.OrdersService.CreateOrder:input_type -> libertaphonix.orders.v1.CreateOrderRequest
-	20, // 38: libertaphonix.orders.v1.OrdersService.GetOrder:input_type -> libertaphonix.orders.v1.GetOrderRequest
-	22, // 39: libertaphonix.orders.v1.OrdersService.UpdateOrder:input_type -> libertaphonix.orders.v1.UpdateOrderRequest
-	25, // 40: libertaphonix.orders.v1.OrdersService.ChangeStatus:input_type -> libertaphonix.orders.v1.ChangeStatusRequest
-	27, // 41: libertaphonix.orders.v1.OrdersService.AddNote:input_type -> libertaphonix.orders.v1.AddNoteRequest
-	29, // 42: libertaphonix.orders.v1.OrdersService.ListNotes:input_type -> libertaphonix.orders.v1.ListNotesRequest
-	31, // 43: libertaphonix.orders.v1.OrdersService.ListHistory:input_type -> libertaphonix.orders.v1.ListHistoryRequest
-	33, // 44: libertaphonix.orders.v1.OrdersService.ListWilayas:input_type -> libertaphonix.orders.v1.ListWilayasRequest
-	35, // 45: libertaphonix.orders.v1.OrdersService.ListAuditEvents:input_type -> libertaphonix.orders.v1.ListAuditEventsRequest
-	37, // 46: libertaphonix.orders.v1.OrdersService.Cleanup:input_type -> libertaphonix.orders.v1.CleanupRequest
-	8,  // 47: libertaphonix.orders.v1.OrdersService.IngestOrders:output_type -> libertaphonix.orders.v1.IngestOrdersResponse
-	13, // 48: libertaphonix.orders.v1.OrdersService.DescribeStore:output_type -> libertaphonix.orders.v1.DescribeStoreResponse
-	16, // 49: libertaphonix.orders.v1.OrdersService.ListOrders:output_type -> libertaphonix.orders.v1.ListOrdersResponse
-	19, // 50: libertaphonix.orders.v1.OrdersService.CreateOrder:output_type -> libertaphonix.orders.v1.CreateOrderResponse
-	21, // 51: libertaphonix.orders.v1.OrdersService.GetOrder:output_type -> libertaphonix.orders.v1.GetOrderResponse
-	24, // 52: libertaphonix.orders.v1.OrdersService.UpdateOrder:output_type -> libertaphonix.orders.v1.UpdateOrderResponse
-	26, // 53: libertaphonix.orders.v1.OrdersService.ChangeStatus:output_type -> libertaphonix.orders.v1.ChangeStatusResponse
-	28, // 54: libertaphonix.orders.v1.OrdersService.AddNote:output_type -> libertaphonix.orders.v1.AddNoteResponse
-	30, // 55: libertaphonix.orders.v1.OrdersService.ListNotes:output_type -> libertaphonix.orders.v1.ListNotesResponse
-	32, // 56: libertaphonix.orders.v1.OrdersService.ListHistory:output_type -> libertaphonix.orders.v1.ListHistoryResponse
-	34, // 57: libertaphonix.orders.v1.OrdersService.ListWilayas:output_type -> libertaphonix.orders.v1.ListWilayasResponse
-	36, // 58: libertaphonix.orders.v1.OrdersService.ListAuditEvents:output_type -> libertaphonix.orders.v1.ListAuditEventsResponse
-	38, // 59: libertaphonix.orders.v1.OrdersService.Cleanup:output_type -> libertaphonix.orders.v1.CleanupResponse
-	47, // [47:60] is the sub-list for method output_type
-	34, // [34:47] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	17, // 15: libertaphonix.orders.v1.ListUpstreamStatesResponse.states:type_name -> libertaphonix.orders.v1.UpstreamState
+	19, // 16: libertaphonix.orders.v1.RemapStoreRequest.meanings:type_name -> libertaphonix.orders.v1.StateMeaning
+	52, // 17: libertaphonix.orders.v1.StateMeaning.meaning:type_name -> libertaphonix.orders.v1.Meaning.Value
+	51, // 18: libertaphonix.orders.v1.MarkUpstreamDeletedRequest.observed_at:type_name -> google.protobuf.Timestamp
+	54, // 19: libertaphonix.orders.v1.ListOrdersRequest.status:type_name -> libertaphonix.orders.v1.OrderStatus.Value
+	55, // 20: libertaphonix.orders.v1.ListOrdersRequest.courier_state:type_name -> libertaphonix.orders.v1.CourierState.Value
+	51, // 21: libertaphonix.orders.v1.ListOrdersRequest.due_before:type_name -> google.protobuf.Timestamp
+	56, // 22: libertaphonix.orders.v1.ListOrdersResponse.orders:type_name -> libertaphonix.orders.v1.Order
+	28, // 23: libertaphonix.orders.v1.CreateOrderRequest.items:type_name -> libertaphonix.orders.v1.NewItem
+	53, // 24: libertaphonix.orders.v1.CreateOrderRequest.shipping_fee:type_name -> google.type.Money
+	53, // 25: libertaphonix.orders.v1.NewItem.unit_price:type_name -> google.type.Money
+	56, // 26: libertaphonix.orders.v1.CreateOrderResponse.order:type_name -> libertaphonix.orders.v1.Order
+	56, // 27: libertaphonix.orders.v1.GetOrderResponse.order:type_name -> libertaphonix.orders.v1.Order
+	33, // 28: libertaphonix.orders.v1.UpdateOrderRequest.tags:type_name -> libertaphonix.orders.v1.TagSet
+	56, // 29: libertaphonix.orders.v1.UpdateOrderResponse.order:type_name -> libertaphonix.orders.v1.Order
+	54, // 30: libertaphonix.orders.v1.ChangeStatusRequest.status:type_name -> libertaphonix.orders.v1.OrderStatus.Value
+	56, // 31: libertaphonix.orders.v1.ChangeStatusResponse.order:type_name -> libertaphonix.orders.v1.Order
+	57, // 32: libertaphonix.orders.v1.AddNoteResponse.note:type_name -> libertaphonix.orders.v1.Note
+	57, // 33: libertaphonix.orders.v1.ListNotesResponse.notes:type_name -> libertaphonix.orders.v1.Note
+	58, // 34: libertaphonix.orders.v1.ListHistoryResponse.entries:type_name -> libertaphonix.orders.v1.HistoryEntry
+	59, // 35: libertaphonix.orders.v1.ListWilayasResponse.wilayas:type_name -> libertaphonix.orders.v1.Wilaya
+	60, // 36: libertaphonix.orders.v1.ListAuditEventsResponse.events:type_name -> libertaphonix.audit.v1.AuditEvent
+	49, // 37: libertaphonix.orders.v1.CleanupResponse.removed:type_name -> libertaphonix.orders.v1.CleanupCount
+	4,  // 38: libertaphonix.orders.v1.OrdersService.IngestOrders:input_type -> libertaphonix.orders.v1.IngestOrdersRequest
+	12, // 39: libertaphonix.orders.v1.OrdersService.DescribeStore:input_type -> libertaphonix.orders.v1.DescribeStoreRequest
+	15, // 40: libertaphonix.orders.v1.OrdersService.ListUpstreamStates:input_type -> libertaphonix.orders.v1.ListUpstreamStatesRequest
+	18, // 41: libertaphonix.orders.v1.OrdersService.RemapStore:input_type -> libertaphonix.orders.v1.RemapStoreRequest
+	21, // 42: libertaphonix.orders.v1.OrdersService.ListHeldOrders:input_type -> libertaphonix.orders.v1.ListHeldOrdersRequest
+	23, // 43: libertaphonix.orders.v1.OrdersService.MarkUpstreamDeleted:input_type -> libertaphonix.orders.v1.MarkUpstreamDeletedRequest
+	25, // 44: libertaphonix.orders.v1.OrdersService.ListOrders:input_type -> libertaphonix.orders.v1.ListOrdersRequest
+	27, // 45: libertaphonix.orders.v1.OrdersService.CreateOrder:input_type -> libertaphonix.orders.v1.CreateOrderRequest
+	30, // 46: libertaphonix.orders.v1.OrdersService.GetOrder:input_type -> libertaphonix.orders.v1.GetOrderRequest
+	32, // 47: libertaphonix.orders.v1.OrdersService.UpdateOrder:input_type -> libertaphonix.orders.v1.UpdateOrderRequest
+	35, // 48: libertaphonix.orders.v1.OrdersService.ChangeStatus:input_type -> libertaphonix.orders.v1.ChangeStatusRequest
+	37, // 49: libertaphonix.orders.v1.OrdersService.AddNote:input_type -> libertaphonix.orders.v1.AddNoteRequest
+	39, // 50: libertaphonix.orders.v1.OrdersService.ListNotes:input_type -> libertaphonix.orders.v1.ListNotesRequest
+	41, // 51: libertaphonix.orders.v1.OrdersService.ListHistory:input_type -> libertaphonix.orders.v1.ListHistoryRequest
+	43, // 52: libertaphonix.orders.v1.OrdersService.ListWilayas:input_type -> libertaphonix.orders.v1.ListWilayasRequest
+	45, // 53: libertaphonix.orders.v1.OrdersService.ListAuditEvents:input_type -> libertaphonix.orders.v1.ListAuditEventsRequest
+	47, // 54: libertaphonix.orders.v1.OrdersService.Cleanup:input_type -> libertaphonix.orders.v1.CleanupRequest
+	8,  // 55: libertaphonix.orders.v1.OrdersService.IngestOrders:output_type -> libertaphonix.orders.v1.IngestOrdersResponse
+	13, // 56: libertaphonix.orders.v1.OrdersService.DescribeStore:output_type -> libertaphonix.orders.v1.DescribeStoreResponse
+	16, // 57: libertaphonix.orders.v1.OrdersService.ListUpstreamStates:output_type -> libertaphonix.orders.v1.ListUpstreamStatesResponse
+	20, // 58: libertaphonix.orders.v1.OrdersService.RemapStore:output_type -> libertaphonix.orders.v1.RemapStoreResponse
+	22, // 59: libertaphonix.orders.v1.OrdersService.ListHeldOrders:output_type -> libertaphonix.orders.v1.ListHeldOrdersResponse
+	24, // 60: libertaphonix.orders.v1.OrdersService.MarkUpstreamDeleted:output_type -> libertaphonix.orders.v1.MarkUpstreamDeletedResponse
+	26, // 61: libertaphonix.orders.v1.OrdersService.ListOrders:output_type -> libertaphonix.orders.v1.ListOrdersResponse
+	29, // 62: libertaphonix.orders.v1.OrdersService.CreateOrder:output_type -> libertaphonix.orders.v1.CreateOrderResponse
+	31, // 63: libertaphonix.orders.v1.OrdersService.GetOrder:output_type -> libertaphonix.orders.v1.GetOrderResponse
+	34, // 64: libertaphonix.orders.v1.OrdersService.UpdateOrder:output_type -> libertaphonix.orders.v1.UpdateOrderResponse
+	36, // 65: libertaphonix.orders.v1.OrdersService.ChangeStatus:output_type -> libertaphonix.orders.v1.ChangeStatusResponse
+	38, // 66: libertaphonix.orders.v1.OrdersService.AddNote:output_type -> libertaphonix.orders.v1.AddNoteResponse
+	40, // 67: libertaphonix.orders.v1.OrdersService.ListNotes:output_type -> libertaphonix.orders.v1.ListNotesResponse
+	42, // 68: libertaphonix.orders.v1.OrdersService.ListHistory:output_type -> libertaphonix.orders.v1.ListHistoryResponse
+	44, // 69: libertaphonix.orders.v1.OrdersService.ListWilayas:output_type -> libertaphonix.orders.v1.ListWilayasResponse
+	46, // 70: libertaphonix.orders.v1.OrdersService.ListAuditEvents:output_type -> libertaphonix.orders.v1.ListAuditEventsResponse
+	48, // 71: libertaphonix.orders.v1.OrdersService.Cleanup:output_type -> libertaphonix.orders.v1.CleanupResponse
+	55, // [55:72] is the sub-list for method output_type
+	38, // [38:55] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_libertaphonix_orders_v1_orders_proto_init() }
@@ -3241,15 +3886,15 @@ func file_libertaphonix_orders_v1_orders_proto_init() {
 		return
 	}
 	file_libertaphonix_orders_v1_order_proto_init()
-	file_libertaphonix_orders_v1_orders_proto_msgTypes[12].OneofWrappers = []any{}
-	file_libertaphonix_orders_v1_orders_proto_msgTypes[18].OneofWrappers = []any{}
+	file_libertaphonix_orders_v1_orders_proto_msgTypes[22].OneofWrappers = []any{}
+	file_libertaphonix_orders_v1_orders_proto_msgTypes[28].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_libertaphonix_orders_v1_orders_proto_rawDesc), len(file_libertaphonix_orders_v1_orders_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   37,
+			NumMessages:   47,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

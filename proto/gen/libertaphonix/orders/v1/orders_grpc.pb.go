@@ -21,19 +21,23 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	OrdersService_IngestOrders_FullMethodName    = "/libertaphonix.orders.v1.OrdersService/IngestOrders"
-	OrdersService_DescribeStore_FullMethodName   = "/libertaphonix.orders.v1.OrdersService/DescribeStore"
-	OrdersService_ListOrders_FullMethodName      = "/libertaphonix.orders.v1.OrdersService/ListOrders"
-	OrdersService_CreateOrder_FullMethodName     = "/libertaphonix.orders.v1.OrdersService/CreateOrder"
-	OrdersService_GetOrder_FullMethodName        = "/libertaphonix.orders.v1.OrdersService/GetOrder"
-	OrdersService_UpdateOrder_FullMethodName     = "/libertaphonix.orders.v1.OrdersService/UpdateOrder"
-	OrdersService_ChangeStatus_FullMethodName    = "/libertaphonix.orders.v1.OrdersService/ChangeStatus"
-	OrdersService_AddNote_FullMethodName         = "/libertaphonix.orders.v1.OrdersService/AddNote"
-	OrdersService_ListNotes_FullMethodName       = "/libertaphonix.orders.v1.OrdersService/ListNotes"
-	OrdersService_ListHistory_FullMethodName     = "/libertaphonix.orders.v1.OrdersService/ListHistory"
-	OrdersService_ListWilayas_FullMethodName     = "/libertaphonix.orders.v1.OrdersService/ListWilayas"
-	OrdersService_ListAuditEvents_FullMethodName = "/libertaphonix.orders.v1.OrdersService/ListAuditEvents"
-	OrdersService_Cleanup_FullMethodName         = "/libertaphonix.orders.v1.OrdersService/Cleanup"
+	OrdersService_IngestOrders_FullMethodName        = "/libertaphonix.orders.v1.OrdersService/IngestOrders"
+	OrdersService_DescribeStore_FullMethodName       = "/libertaphonix.orders.v1.OrdersService/DescribeStore"
+	OrdersService_ListUpstreamStates_FullMethodName  = "/libertaphonix.orders.v1.OrdersService/ListUpstreamStates"
+	OrdersService_RemapStore_FullMethodName          = "/libertaphonix.orders.v1.OrdersService/RemapStore"
+	OrdersService_ListHeldOrders_FullMethodName      = "/libertaphonix.orders.v1.OrdersService/ListHeldOrders"
+	OrdersService_MarkUpstreamDeleted_FullMethodName = "/libertaphonix.orders.v1.OrdersService/MarkUpstreamDeleted"
+	OrdersService_ListOrders_FullMethodName          = "/libertaphonix.orders.v1.OrdersService/ListOrders"
+	OrdersService_CreateOrder_FullMethodName         = "/libertaphonix.orders.v1.OrdersService/CreateOrder"
+	OrdersService_GetOrder_FullMethodName            = "/libertaphonix.orders.v1.OrdersService/GetOrder"
+	OrdersService_UpdateOrder_FullMethodName         = "/libertaphonix.orders.v1.OrdersService/UpdateOrder"
+	OrdersService_ChangeStatus_FullMethodName        = "/libertaphonix.orders.v1.OrdersService/ChangeStatus"
+	OrdersService_AddNote_FullMethodName             = "/libertaphonix.orders.v1.OrdersService/AddNote"
+	OrdersService_ListNotes_FullMethodName           = "/libertaphonix.orders.v1.OrdersService/ListNotes"
+	OrdersService_ListHistory_FullMethodName         = "/libertaphonix.orders.v1.OrdersService/ListHistory"
+	OrdersService_ListWilayas_FullMethodName         = "/libertaphonix.orders.v1.OrdersService/ListWilayas"
+	OrdersService_ListAuditEvents_FullMethodName     = "/libertaphonix.orders.v1.OrdersService/ListAuditEvents"
+	OrdersService_Cleanup_FullMethodName             = "/libertaphonix.orders.v1.OrdersService/Cleanup"
 )
 
 // OrdersServiceClient is the client API for OrdersService service.
@@ -47,6 +51,14 @@ type OrdersServiceClient interface {
 	IngestOrders(ctx context.Context, in *IngestOrdersRequest, opts ...grpc.CallOption) (*IngestOrdersResponse, error)
 	// DescribeStore tells what is known of a store's orders, for checks before a store is changed or deleted.
 	DescribeStore(ctx context.Context, in *DescribeStoreRequest, opts ...grpc.CallOption) (*DescribeStoreResponse, error)
+	// ListUpstreamStates answers every state that a store's orders hold, in the shop's words, and the version of the state map they were last judged by.
+	ListUpstreamStates(ctx context.Context, in *ListUpstreamStatesRequest, opts ...grpc.CallOption) (*ListUpstreamStatesResponse, error)
+	// RemapStore judges a store's orders anew by what a new version of its state map makes of their states, in batches, each order once. It may be repeated and resumed; a version older than the one applied changes nothing. With `validate_only` it only counts.
+	RemapStore(ctx context.Context, in *RemapStoreRequest, opts ...grpc.CallOption) (*RemapStoreResponse, error)
+	// ListHeldOrders answers which ids of a store are held between two ids, newest first, and the oldest id of an order that has not ended: what a rescan has to reach and what it may find missing.
+	ListHeldOrders(ctx context.Context, in *ListHeldOrdersRequest, opts ...grpc.CallOption) (*ListHeldOrdersResponse, error)
+	// MarkUpstreamDeleted marks orders that are gone from their shop; it never removes one. A later row of the shop takes the mark back.
+	MarkUpstreamDeleted(ctx context.Context, in *MarkUpstreamDeletedRequest, opts ...grpc.CallOption) (*MarkUpstreamDeletedResponse, error)
 	// ListOrders lists orders by keyset: page 1,000 costs what page 1 costs. Reasons: PAGE_TOKEN_INVALID, QUERY_TOO_SHORT, QUERY_TOO_BROAD, DATE_INVALID.
 	ListOrders(ctx context.Context, in *ListOrdersRequest, opts ...grpc.CallOption) (*ListOrdersResponse, error)
 	// CreateOrder makes an order by hand; it is ready to be worked at once. Reasons: MONEY_INVALID, PHONE_INVALID, WILAYA_UNKNOWN.
@@ -93,6 +105,46 @@ func (c *ordersServiceClient) DescribeStore(ctx context.Context, in *DescribeSto
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(DescribeStoreResponse)
 	err := c.cc.Invoke(ctx, OrdersService_DescribeStore_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *ordersServiceClient) ListUpstreamStates(ctx context.Context, in *ListUpstreamStatesRequest, opts ...grpc.CallOption) (*ListUpstreamStatesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListUpstreamStatesResponse)
+	err := c.cc.Invoke(ctx, OrdersService_ListUpstreamStates_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *ordersServiceClient) RemapStore(ctx context.Context, in *RemapStoreRequest, opts ...grpc.CallOption) (*RemapStoreResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RemapStoreResponse)
+	err := c.cc.Invoke(ctx, OrdersService_RemapStore_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *ordersServiceClient) ListHeldOrders(ctx context.Context, in *ListHeldOrdersRequest, opts ...grpc.CallOption) (*ListHeldOrdersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListHeldOrdersResponse)
+	err := c.cc.Invoke(ctx, OrdersService_ListHeldOrders_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *ordersServiceClient) MarkUpstreamDeleted(ctx context.Context, in *MarkUpstreamDeletedRequest, opts ...grpc.CallOption) (*MarkUpstreamDeletedResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MarkUpstreamDeletedResponse)
+	err := c.cc.Invoke(ctx, OrdersService_MarkUpstreamDeleted_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -220,6 +272,14 @@ type OrdersServiceServer interface {
 	IngestOrders(context.Context, *IngestOrdersRequest) (*IngestOrdersResponse, error)
 	// DescribeStore tells what is known of a store's orders, for checks before a store is changed or deleted.
 	DescribeStore(context.Context, *DescribeStoreRequest) (*DescribeStoreResponse, error)
+	// ListUpstreamStates answers every state that a store's orders hold, in the shop's words, and the version of the state map they were last judged by.
+	ListUpstreamStates(context.Context, *ListUpstreamStatesRequest) (*ListUpstreamStatesResponse, error)
+	// RemapStore judges a store's orders anew by what a new version of its state map makes of their states, in batches, each order once. It may be repeated and resumed; a version older than the one applied changes nothing. With `validate_only` it only counts.
+	RemapStore(context.Context, *RemapStoreRequest) (*RemapStoreResponse, error)
+	// ListHeldOrders answers which ids of a store are held between two ids, newest first, and the oldest id of an order that has not ended: what a rescan has to reach and what it may find missing.
+	ListHeldOrders(context.Context, *ListHeldOrdersRequest) (*ListHeldOrdersResponse, error)
+	// MarkUpstreamDeleted marks orders that are gone from their shop; it never removes one. A later row of the shop takes the mark back.
+	MarkUpstreamDeleted(context.Context, *MarkUpstreamDeletedRequest) (*MarkUpstreamDeletedResponse, error)
 	// ListOrders lists orders by keyset: page 1,000 costs what page 1 costs. Reasons: PAGE_TOKEN_INVALID, QUERY_TOO_SHORT, QUERY_TOO_BROAD, DATE_INVALID.
 	ListOrders(context.Context, *ListOrdersRequest) (*ListOrdersResponse, error)
 	// CreateOrder makes an order by hand; it is ready to be worked at once. Reasons: MONEY_INVALID, PHONE_INVALID, WILAYA_UNKNOWN.
@@ -257,6 +317,18 @@ func (UnimplementedOrdersServiceServer) IngestOrders(context.Context, *IngestOrd
 }
 func (UnimplementedOrdersServiceServer) DescribeStore(context.Context, *DescribeStoreRequest) (*DescribeStoreResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DescribeStore not implemented")
+}
+func (UnimplementedOrdersServiceServer) ListUpstreamStates(context.Context, *ListUpstreamStatesRequest) (*ListUpstreamStatesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListUpstreamStates not implemented")
+}
+func (UnimplementedOrdersServiceServer) RemapStore(context.Context, *RemapStoreRequest) (*RemapStoreResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RemapStore not implemented")
+}
+func (UnimplementedOrdersServiceServer) ListHeldOrders(context.Context, *ListHeldOrdersRequest) (*ListHeldOrdersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListHeldOrders not implemented")
+}
+func (UnimplementedOrdersServiceServer) MarkUpstreamDeleted(context.Context, *MarkUpstreamDeletedRequest) (*MarkUpstreamDeletedResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method MarkUpstreamDeleted not implemented")
 }
 func (UnimplementedOrdersServiceServer) ListOrders(context.Context, *ListOrdersRequest) (*ListOrdersResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListOrders not implemented")
@@ -344,6 +416,78 @@ func _OrdersService_DescribeStore_Handler(srv interface{}, ctx context.Context, 
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(OrdersServiceServer).DescribeStore(ctx, req.(*DescribeStoreRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrdersService_ListUpstreamStates_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListUpstreamStatesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrdersServiceServer).ListUpstreamStates(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrdersService_ListUpstreamStates_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrdersServiceServer).ListUpstreamStates(ctx, req.(*ListUpstreamStatesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrdersService_RemapStore_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RemapStoreRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrdersServiceServer).RemapStore(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrdersService_RemapStore_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrdersServiceServer).RemapStore(ctx, req.(*RemapStoreRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrdersService_ListHeldOrders_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListHeldOrdersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrdersServiceServer).ListHeldOrders(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrdersService_ListHeldOrders_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrdersServiceServer).ListHeldOrders(ctx, req.(*ListHeldOrdersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrdersService_MarkUpstreamDeleted_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MarkUpstreamDeletedRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrdersServiceServer).MarkUpstreamDeleted(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrdersService_MarkUpstreamDeleted_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrdersServiceServer).MarkUpstreamDeleted(ctx, req.(*MarkUpstreamDeletedRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -560,6 +704,22 @@ var OrdersService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DescribeStore",
 			Handler:    _OrdersService_DescribeStore_Handler,
+		},
+		{
+			MethodName: "ListUpstreamStates",
+			Handler:    _OrdersService_ListUpstreamStates_Handler,
+		},
+		{
+			MethodName: "RemapStore",
+			Handler:    _OrdersService_RemapStore_Handler,
+		},
+		{
+			MethodName: "ListHeldOrders",
+			Handler:    _OrdersService_ListHeldOrders_Handler,
+		},
+		{
+			MethodName: "MarkUpstreamDeleted",
+			Handler:    _OrdersService_MarkUpstreamDeleted_Handler,
 		},
 		{
 			MethodName: "ListOrders",

@@ -5,6 +5,7 @@ package passtest
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -32,6 +33,7 @@ type entry struct {
 	term     int64
 	held     time.Time
 	paused   bool
+	frozen   int64 // the term whose process stands still
 
 	Passes     []pass.Pass
 	Quarantine []pass.Quarantined
@@ -113,6 +115,9 @@ func (j *Journal) mine(t pass.Ticket) (*entry, error) {
 func (j *Journal) Renew(_ context.Context, t pass.Ticket, lease time.Duration) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if e := j.stores[t.StoreID]; e != nil && e.frozen == t.Term {
+		return errFrozen
+	}
 	e, err := j.mine(t)
 	if err != nil {
 		return err
@@ -133,6 +138,7 @@ func (j *Journal) Checkpoint(_ context.Context, t pass.Ticket, c pass.Checkpoint
 		return err
 	}
 	e.Passes[len(e.Passes)-1].Counts = c.Counts
+	e.position = c.Position
 	e.Quarantine = append(e.Quarantine, c.Quarantine...)
 	for state, rows := range c.Unknown {
 		e.Unknown[state] += rows
@@ -140,6 +146,8 @@ func (j *Journal) Checkpoint(_ context.Context, t pass.Ticket, c pass.Checkpoint
 	e.Prefixes = append(e.Prefixes, c.Prefixes...)
 	e.settings.ReferencePrefixes = append(slices.Clone(e.settings.ReferencePrefixes), c.Prefixes...)
 	if j.AfterCheckpoint != nil {
+		j.mu.Unlock()
+		defer j.mu.Lock()
 		j.AfterCheckpoint()
 	}
 	return nil
@@ -155,14 +163,7 @@ func (j *Journal) Finish(_ context.Context, t pass.Ticket, end pass.Ending) erro
 	}
 	p := &e.Passes[len(e.Passes)-1]
 	p.EndedAt, p.Result, p.Failure, p.Message, p.ResumeAt, p.Counts = time.Now(), end.Result, end.Failure, end.Message, end.ResumeAt, end.Counts
-	if end.Position != nil {
-		mode := e.position.Mode
-		e.position = *end.Position
-		e.position.Mode = mode
-	}
-	if end.Distrust {
-		e.position.Mode = pass.IDOnly
-	}
+	e.position = end.Position
 	e.paused = e.paused || end.Pause
 	e.held = time.Time{}
 	return nil
@@ -271,4 +272,18 @@ func (j *Journal) Pause(storeID string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.stores[storeID].paused = true
+}
+
+// errFrozen stands for a sign of life that is not given.
+var errFrozen = errors.New("the process stands still")
+
+// Freeze keeps the holder of the term from giving signs of life, as a process
+// that stands still does not; false wakes it.
+func (j *Journal) Freeze(storeID string, frozen bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.stores[storeID].frozen = 0
+	if frozen {
+		j.stores[storeID].frozen = j.stores[storeID].term
+	}
 }

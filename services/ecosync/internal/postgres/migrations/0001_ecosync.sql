@@ -63,12 +63,12 @@ CREATE TABLE ecosync.state_map (
 -- except the gaps. The truth of the sync, and nowhere else (lesson P2).
 CREATE TABLE ecosync.sync_position (
     store_id        uuid        NOT NULL,
-    head_at         timestamptz, -- null before the first completed pass
+    head_at         timestamptz, -- null before the first page
     head_id         bigint,
     head_settled    boolean     NOT NULL DEFAULT false,
     floor_at        timestamptz,
     mode            text        NOT NULL DEFAULT 'BY_CHANGE',
-    gaps            jsonb       NOT NULL DEFAULT '[]', -- last key, cursor, floor of each; empty until walks leave them
+    gaps            jsonb       NOT NULL DEFAULT '[]', -- last key, cursor, floor, failures of each, newest first
     -- Who may write: every write of a pass is WHERE term = its own.
     term            bigint      NOT NULL DEFAULT 0,
     held_until      timestamptz,
@@ -80,11 +80,26 @@ CREATE TABLE ecosync.sync_position (
     CONSTRAINT sync_position_mode CHECK (mode IN ('BY_CHANGE', 'ID_ONLY'))
 );
 
+-- What was spent of a token's four windows (second, minute, hour, day, in this order),
+-- by this clock alone: replicas and connection tests share one row, which is why it hangs
+-- on the token and not on the store. A token is known here by its keyed hash. Counting
+-- is not the truth of anything: a lost row costs a 429.
+CREATE TABLE ecosync.quota (
+    token_fingerprint bytea         NOT NULL,
+    began             timestamptz[] NOT NULL,
+    spent             bigint[]      NOT NULL,
+    background        bigint[]      NOT NULL, -- of spent, by rescans and backfills
+    blocked_until     timestamptz,            -- the shop asked to wait (429)
+    CONSTRAINT quota_pkey PRIMARY KEY (token_fingerprint),
+    CONSTRAINT quota_four_windows CHECK (cardinality(began) = 4 AND cardinality(spent) = 4 AND cardinality(background) = 4)
+);
+
 -- Values of result and failure are those of the contract (ecosync.v1 PassResult,
 -- PassFailure).
 CREATE TABLE ecosync.pass (
     id             bigint      GENERATED ALWAYS AS IDENTITY,
     store_id       uuid        NOT NULL,
+    kind           text        NOT NULL DEFAULT 'LIVE', -- or BACKFILL: a pass of each may run at once
     term           bigint      NOT NULL,
     started_at     timestamptz NOT NULL DEFAULT now(),
     ended_at       timestamptz,
@@ -92,10 +107,6 @@ CREATE TABLE ecosync.pass (
     failure        text        NOT NULL DEFAULT '',
     message        text        NOT NULL DEFAULT '',
     resume_at      timestamptz,
-    -- The last checkpoint: where the next batch would have begun.
-    last_at        timestamptz,
-    last_id        bigint,
-    cursor         text        NOT NULL DEFAULT '',
     requests       bigint      NOT NULL DEFAULT 0,
     pages          bigint      NOT NULL DEFAULT 0,
     rows           bigint      NOT NULL DEFAULT 0,
@@ -108,6 +119,8 @@ CREATE TABLE ecosync.pass (
     became_ready   bigint      NOT NULL DEFAULT 0,
     outside        bigint      NOT NULL DEFAULT 0,
     unknown_states bigint      NOT NULL DEFAULT 0,
+    gaps           bigint      NOT NULL DEFAULT 0, -- left for later passes
+    upstream_deleted bigint    NOT NULL DEFAULT 0,
     CONSTRAINT pass_pkey PRIMARY KEY (id),
     CONSTRAINT pass_store_fkey FOREIGN KEY (store_id) REFERENCES ecosync.store (id) ON DELETE CASCADE,
     CONSTRAINT pass_ended_has_result CHECK ((ended_at IS NULL) = (result = ''))
@@ -115,8 +128,8 @@ CREATE TABLE ecosync.pass (
 
 CREATE INDEX pass_store_id_idx ON ecosync.pass (store_id, id DESC);
 CREATE INDEX pass_started_at_idx ON ecosync.pass (started_at);
--- One live pass per store, whatever else goes wrong: the belt to the term's braces.
-CREATE UNIQUE INDEX pass_live_key ON ecosync.pass (store_id) WHERE ended_at IS NULL;
+-- One running pass per store and kind, whatever else goes wrong: the belt to the term's braces.
+CREATE UNIQUE INDEX pass_live_key ON ecosync.pass (store_id, kind) WHERE ended_at IS NULL;
 
 CREATE TABLE ecosync.unknown_state (
     store_id      uuid        NOT NULL,

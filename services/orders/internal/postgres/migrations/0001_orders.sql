@@ -117,15 +117,18 @@ INSERT INTO orders.wilaya (code, name_fr, name_ar, aliases, edition, parent_code
   (68, 'Aïn Oussara',          'عين وسارة',        '{"Aïn Oussera","Ain Ouessara"}',                           2025, 17),
   (69, 'Messaad',              'مسعد',             '{"Messaâd"}',                                              2025, 17);
 
--- Which version of a store's state map the rows of this store were last judged by, and what it said. The map is owned by ecosync; this copy
--- lets a changed map be applied to stored rows in one pass, and lets a pass that carries a newer version be noticed.
+-- Which version of a store's state map all orders of this store were judged by (`version`), and which is being applied or was applied last
+-- (`target_version`, with what it makes of each state in `entries`). The map is owned by ecosync. The target is known before the first order is
+-- judged by it and becomes the version when the last one is: meanwhile, and ever after, a pass that still carries an older map has its rows
+-- judged by the target, so that no order slips past a change of the map.
 CREATE TABLE orders.store_state_map (
-  store_id   uuid        NOT NULL,
-  version    integer     NOT NULL,
-  entries    jsonb       NOT NULL DEFAULT '{}',
-  applied_at timestamptz NOT NULL DEFAULT now(),
+  store_id       uuid        NOT NULL,
+  version        integer     NOT NULL DEFAULT 0,
+  target_version integer     NOT NULL,
+  entries        jsonb       NOT NULL DEFAULT '{}',
+  applied_at     timestamptz,                            -- when `version` became what it is
   CONSTRAINT store_state_map_pkey PRIMARY KEY (store_id),
-  CONSTRAINT store_state_map_version_check CHECK (version >= 0)
+  CONSTRAINT store_state_map_version_check CHECK (version >= 0 AND target_version >= version)
 );
 
 -- The stores that a courier account carries, told by shipping. While a store is not here, its shop is the only one who knows how a delivery
@@ -310,6 +313,10 @@ CREATE INDEX sales_order_deliver_by_idx ON orders.sales_order (deliver_by, id) W
 CREATE INDEX sales_order_touched_idx ON orders.sales_order (touched_at, id) WHERE NOT terminal AND deleted_at IS NULL;
 CREATE INDEX sales_order_open_upstream_idx ON orders.sales_order (store_id, upstream_id) WHERE NOT terminal AND deleted_at IS NULL AND upstream_id IS NOT NULL;
 
+-- Which states a store's orders hold with which meanings is read by jumping from one to the next; a changed map judges the orders of one state
+-- and meaning at a time, by id.
+CREATE INDEX sales_order_state_idx ON orders.sales_order (store_id, upstream_state, meaning, id) WHERE deleted_at IS NULL AND upstream_id IS NOT NULL;
+
 -- What was ordered. `unit_price` is the shop's selling_price: the field called unit_price does not exist upstream (lesson P13).
 CREATE TABLE orders.order_item (
   order_id            bigint   NOT NULL,
@@ -377,7 +384,7 @@ CREATE TABLE orders.order_history (
   at            timestamptz NOT NULL DEFAULT now(),
   kind          text        NOT NULL,
   source        text        NOT NULL,
-  trigger       text        NOT NULL DEFAULT '',         -- what brought the source here: PASS, RESCAN, WEBHOOK, BACKFILL
+  trigger       text        NOT NULL DEFAULT '',         -- what brought the source here: PASS, RESCAN, WEBHOOK, BACKFILL, STATE_MAP
   actor_id      text        NOT NULL DEFAULT '',
   actor_role    text        NOT NULL DEFAULT '',
   status_before text        NOT NULL DEFAULT '',
