@@ -308,3 +308,16 @@ func (o *Orders) MarkDeleted(_ context.Context, _ string, ids []int64, _ time.Ti
 	}
 	return marked, nil
 }
+
+// Rows are the orders of a store as they are stored, by id.
+func (o *Orders) Rows(storeID string) map[int64]string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	rows := map[int64]string{}
+	for k, r := range o.rows {
+		if k.store == storeID && !slices.Contains(o.Gone, k.id) {
+			rows[k.id] = r.raw
+		}
+	}
+	return rows
+}
