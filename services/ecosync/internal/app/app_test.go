@@ -304,11 +304,20 @@ func TestNoSecretAndNoForeignBodyIsEverShown(t *testing.T) {
 	w.must(err)
 	_, err = w.ListAuditEvents(w.as("ADMIN"), &ecosyncv1.ListAuditEventsRequest{})
 	w.must(err)
+	_, err = w.ListPasses(w.as("MANAGER"), &ecosyncv1.ListPassesRequest{StoreId: a.GetId()})
+	w.must(err)
+	_, err = w.GetRateLimits(w.as("MANAGER"), &ecosyncv1.GetRateLimitsRequest{StoreId: a.GetId()})
+	w.must(err)
+	_, err = w.ListQuarantine(w.as("ADMIN"), &ecosyncv1.ListQuarantineRequest{StoreId: a.GetId()})
+	w.must(err)
+	_, err = w.ListConditions(w.as("ADMIN"), &ecosyncv1.ListConditionsRequest{})
+	w.must(err)
 
 	var stored string
 	w.must(w.pool.QueryRow(t.Context(), `
 		SELECT (SELECT string_agg(s::text, ' ') FROM ecosync.store s) || (SELECT string_agg(e::text, ' ') FROM ecosync.audit_event e)
-		    || (SELECT string_agg(p::text, ' ') FROM ecosync.pass p)`).Scan(&stored))
+		    || (SELECT string_agg(p::text, ' ') FROM ecosync.pass p) || (SELECT string_agg(q::text, ' ') FROM ecosync.quota q)
+		    || (SELECT string_agg(m::text, ' ') FROM ecosync.state_map m)`).Scan(&stored))
 	logged, err := os.ReadFile(w.log)
 	w.must(err)
 	for place, text := range map[string]string{"an answer": w.seen.String(), "the log": string(logged), "the database": stored, "Redis": w.redis.Dump()} {

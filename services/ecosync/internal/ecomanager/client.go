@@ -62,14 +62,19 @@ func New(transport http.RoundTripper, now func() time.Time, userAgent string) *C
 // empty cursor is the first page. Every error is a *shop.Fault, or the
 // context's when the caller ended it.
 func (c *Client) Orders(ctx context.Context, a shop.Access, cursor string) (shop.Page, error) {
-	return c.page(ctx, a, PerPage, cursor, Timeout)
+	return c.page(ctx, a, PerPage, byChange, cursor, Timeout)
+}
+
+// OrdersByID is Orders by id, newest first.
+func (c *Client) OrdersByID(ctx context.Context, a shop.Access, cursor string) (shop.Page, error) {
+	return c.page(ctx, a, PerPage, byID, cursor, Timeout)
 }
 
 // Probe asks for one small page, to learn whether address and token are good
 // and which references the shop shows.
 func (c *Client) Probe(ctx context.Context, a shop.Access) (shop.Page, error) {
 	const few = 10 // enough to see the reference prefix of a shop that has several
-	return c.page(ctx, a, few, "", ProbeTimeout)
+	return c.page(ctx, a, few, byChange, "", ProbeTimeout)
 }
 
 // Order reads one order, whose body is the bare object. A row that cannot be
@@ -89,8 +94,8 @@ func (c *Client) Order(ctx context.Context, a shop.Access, id int64) (shop.Row, 
 	return decodeRow(body, a.Zone), nil
 }
 
-func (c *Client) page(ctx context.Context, a shop.Access, perPage int, cursor string, limit time.Duration) (shop.Page, error) {
-	address, err := listing(a.BaseURL, strconv.Itoa(perPage), cursor)
+func (c *Client) page(ctx context.Context, a shop.Access, perPage int, sort sorting, cursor string, limit time.Duration) (shop.Page, error) {
+	address, err := listing(a.BaseURL, strconv.Itoa(perPage), sort, cursor)
 	if err != nil {
 		return shop.Page{}, shop.NewFault(shop.Unreachable, 0, err)
 	}

@@ -77,9 +77,17 @@ func decodeJSON(body []byte, into *wirePage) error {
 	return shop.NewFault(shop.WrongShape, 0, errEnvelope)
 }
 
+// sorting is what a listing is sorted by; without a word it is the id (1.4).
+type sorting string
+
+const (
+	byID     sorting = ""
+	byChange sorting = "updated_at"
+)
+
 // listing builds the address of a page. Unknown parameters are ignored by the
 // shop without a word (lesson P1), so exactly these are sent.
-func listing(base string, perPage string, cursor string) (string, error) {
+func listing(base string, perPage string, sort sorting, cursor string) (string, error) {
 	u, err := url.Parse(base)
 	if err != nil {
 		return "", err
@@ -87,8 +95,10 @@ func listing(base string, perPage string, cursor string) (string, error) {
 	u = u.JoinPath("orders")
 	q := url.Values{
 		"per_page":       {perPage},
-		"sort_by":        {"updated_at"},
 		"sort_direction": {"desc"},
+	}
+	if sort != byID {
+		q.Set("sort_by", string(sort))
 	}
 	if cursor != "" {
 		q.Set("cursor", cursor)

@@ -3,7 +3,10 @@ package ordersrpc
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	ordersv1 "github.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/orders/v1"
 	"github.com/libertaphonix/libertaphonix/services/ecosync/internal/pass"
@@ -59,6 +62,35 @@ func (c *Client) Remap(ctx context.Context, storeID string, version int64, meani
 			return total, nil
 		}
 	}
+}
+
+// Held implements pass.Orders: it answers the ids of a store's orders between two ids, both included and to
+// 0 for no bound, newest first, and the oldest id of an order that has not
+// ended: 0 when all have.
+func (c *Client) Held(ctx context.Context, storeID string, from, to int64, limit int) (ids []int64, oldestOpen int64, err error) {
+	answer, err := c.orders.ListHeldOrders(ctx, &ordersv1.ListHeldOrdersRequest{
+		StoreId: storeID, FromUpstreamId: from, ToUpstreamId: to, Limit: int32(limit), //nolint:gosec // G115: at most 1,000
+	})
+	if err != nil {
+		return nil, 0, away("list held orders", err)
+	}
+	return answer.GetUpstreamIds(), answer.GetOldestOpenUpstreamId(), nil
+}
+
+// MarkDeleted implements pass.Orders: it marks orders that their shop did not know at that moment, and
+// answers how many carry the mark now and did not before.
+func (c *Client) MarkDeleted(ctx context.Context, storeID string, ids []int64, observedAt time.Time) (marked int64, err error) {
+	const most = 100 // the contract's bound
+	for chunk := range slices.Chunk(ids, most) {
+		answer, err := c.orders.MarkUpstreamDeleted(ctx, &ordersv1.MarkUpstreamDeletedRequest{
+			StoreId: storeID, UpstreamIds: chunk, ObservedAt: timestamppb.New(observedAt),
+		})
+		if err != nil {
+			return marked, away("mark orders deleted upstream", err)
+		}
+		marked += int64(answer.GetMarked())
+	}
+	return marked, nil
 }
 
 // away tells in the words of both callers' ports that orders could not be

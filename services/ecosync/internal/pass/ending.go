@@ -51,7 +51,7 @@ func (r *run) remarks() string {
 			n, r.position.Floor.UTC().Format(time.DateOnly)))
 	}
 	if r.position.Mode == IDOnly {
-		remarks = append(remarks, "the shop's listing by last change is not dependable: rows that share a second may be missed until a rescan")
+		remarks = append(remarks, "the shop's listing by last change is not dependable: ids were walked instead")
 	}
 	return strings.Join(remarks, "; ")
 }
@@ -73,9 +73,6 @@ func (r *run) ending(err error) Ending {
 		e.Result, e.Message = Abandoned, err.Error()
 	case errors.As(err, &order):
 		e.Failure, e.Message = shop.OrderBroken, order.Error()
-		if order.Inside {
-			r.position.Mode = IDOnly
-		}
 	case errors.Is(err, errOtherShop):
 		e.Failure, e.Pause = shop.OtherShop, true
 		e.Message = "the shop answers orders of another shop: check base URL and token"

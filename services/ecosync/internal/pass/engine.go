@@ -31,7 +31,13 @@ var errLeft = errors.New("the caller left")
 
 // Upstream reads a shop. Errors are *shop.Fault, or the context's.
 type Upstream interface {
+	// Orders answers a page by last change, newest first.
 	Orders(ctx context.Context, a shop.Access, cursor string) (shop.Page, error)
+	// OrdersByID answers a page by id, newest first.
+	OrdersByID(ctx context.Context, a shop.Access, cursor string) (shop.Page, error)
+	// Order answers one order; a fault of class NotFound is the shop's own word
+	// that it has none.
+	Order(ctx context.Context, a shop.Access, id int64) (shop.Row, error)
 }
 
 // Orders writes what a shop said.
@@ -40,6 +46,14 @@ type Orders interface {
 	// it changes nothing. Error: ErrOrdersUnavailable when a repetition may
 	// help.
 	Ingest(ctx context.Context, b Batch) ([]Outcome, error)
+	// Held answers the ids held of a store from an id to another, both included
+	// and to 0 for no bound, newest first, without those deleted here or
+	// upstream; and the oldest id of an order that has not ended, 0 when all
+	// have. Error: ErrOrdersUnavailable.
+	Held(ctx context.Context, storeID string, from, to int64, limit int) (ids []int64, oldestOpen int64, err error)
+	// MarkDeleted marks orders that are gone from their shop, as observed then,
+	// and answers how many were not marked yet. Error: ErrOrdersUnavailable.
+	MarkDeleted(ctx context.Context, storeID string, ids []int64, observedAt time.Time) (marked int64, err error)
 }
 
 // Tokens opens sealed tokens.

@@ -52,6 +52,14 @@ func (w *world) Orders(ctx context.Context, a shop.Access, cursor string) (shop.
 	return w.shops[a.BaseURL].Orders(ctx, a, cursor)
 }
 
+func (w *world) OrdersByID(ctx context.Context, a shop.Access, cursor string) (shop.Page, error) {
+	return w.shops[a.BaseURL].OrdersByID(ctx, a, cursor)
+}
+
+func (w *world) Order(ctx context.Context, a shop.Access, id int64) (shop.Row, error) {
+	return w.shops[a.BaseURL].Order(ctx, a, id)
+}
+
 func (w *world) Open(context.Context, string, int64) (shop.Token, error) { return "token", nil }
 
 // sync makes one pass over the only store.

@@ -21,15 +21,6 @@ func TestABrokenOrderEndsThePassWithItsName(t *testing.T) {
 				return func(_ int, _ string) (*shop.Page, error) { p := s.page(""); return &p, nil }
 			}, pass.ByChange, "page 2",
 		},
-		"sort_by is ignored": {
-			func(s *scripted) func(int, string) (*shop.Page, error) {
-				return func(_ int, cursor string) (*shop.Page, error) {
-					p := s.page(cursor)
-					slices.Reverse(p.Rows)
-					return &p, nil
-				}
-			}, pass.IDOnly, "page 1",
-		},
 		"an empty page that is not the last": {
 			func(s *scripted) func(int, string) (*shop.Page, error) {
 				return func(n int, cursor string) (*shop.Page, error) {

@@ -33,6 +33,10 @@ type Position struct {
 	Gaps []Gap
 	// Mode is how the store must be walked.
 	Mode Mode
+	// Scan is the walk by id that is in the middle; nil when none is.
+	Scan *Scan
+	// ScannedAt is when the last one ended, by our clock.
+	ScannedAt time.Time
 }
 
 // Gap is a stretch of the listing that a walk did not reach: from Last down to

@@ -1,6 +1,7 @@
 package pass
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -93,11 +94,38 @@ func (r *run) run(ctx context.Context) error {
 		return err
 	}
 	r.access = shop.Access{BaseURL: r.store.BaseURL, Token: token, Zone: zone}
-	if err := r.stretch(ctx, fromTop(r.position)); err != nil {
+	if r.position.Mode == ByChange {
+		err = r.byChange(ctx)
+	}
+	if r.position.Mode == IDOnly { // since before, or since a moment ago
+		return r.byID(ctx)
+	}
+	return err
+}
+
+func (r *run) byChange(ctx context.Context) error {
+	err := r.stretch(ctx, fromTop(r.position))
+	if err != nil {
+		return r.judge(err)
+	}
+	if err = r.judge(r.gaps(ctx)); err != nil && !ofGap(err) || r.position.Mode == IDOnly {
 		return err
 	}
-	return r.gaps(ctx)
+	return cmp.Or(r.rescan(ctx), err)
 }
+
+// judge marks a store whose rows do not follow each other inside a page: no walk
+// by change can be trusted there.
+func (r *run) judge(err error) error {
+	var order *OrderError
+	if errors.As(err, &order) && order.Inside || errors.Is(err, errWeak) {
+		r.position.Mode = IDOnly
+	}
+	return err
+}
+
+// errWeak ends a walk by change whose cursor has no second column.
+var errWeak = errors.New("the cursor has no second column")
 
 // gaps works off what earlier walks left. One that cannot be read is counted and
 // holds up neither the others nor, in the next pass, the top (lesson P9).
@@ -155,7 +183,7 @@ func (r *run) stretch(ctx context.Context, w *walk) error {
 			return err
 		}
 		if w.weak {
-			r.position.Mode, w.base.Mode = IDOnly, IDOnly
+			return errWeak
 		}
 		r.note(func(p *Pass) { p.Counts.Pages++; p.Counts.Outside += judged.outside })
 		fetching := judged.surely()

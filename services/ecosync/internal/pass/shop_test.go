@@ -18,6 +18,11 @@ type scripted struct {
 	orders map[int64]shop.Order
 	// script answers in place of the listing while it returns something.
 	script func(request int, cursor string) (*shop.Page, error)
+	// scriptByID may fail a page of the listing by id, single every single read.
+	scriptByID func(cursor string) error
+	single     error
+	// singles are the ids asked for singly.
+	singles []int64
 	// requests are the cursors asked for.
 	requests []string
 	perPage  int
@@ -102,4 +107,46 @@ func (s *scripted) asked() int {
 	n := len(s.requests)
 	s.requests = nil
 	return n
+}
+
+// OrdersByID implements pass.Upstream.
+func (s *scripted) OrdersByID(_ context.Context, _ shop.Access, cursor string) (shop.Page, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.requests = append(s.requests, "id:"+cursor)
+	if s.scriptByID != nil {
+		if err := s.scriptByID(cursor); err != nil {
+			return shop.Page{}, err
+		}
+	}
+	all := s.listing()
+	slices.SortFunc(all, func(a, b shop.Order) int { return int(b.ID - a.ID) })
+	if below, err := strconv.ParseInt(cursor, 10, 64); err == nil {
+		all = slices.DeleteFunc(all, func(o shop.Order) bool { return o.ID >= below })
+	}
+	now := time.Now()
+	page := shop.Page{Date: now.Add(s.skew).Truncate(time.Second), SentAt: now}
+	for _, o := range all[:min(s.perPage, len(all))] {
+		page.Rows = append(page.Rows, shop.Row{Order: &o, Raw: []byte(fmt.Sprintf("%d %s %d", o.ID, o.State, o.UpdatedAt.Unix()))})
+	}
+	if len(all) > s.perPage {
+		id := all[s.perPage-1].ID
+		page.Next = shop.Cursor{Token: strconv.FormatInt(id, 10), Decoded: true, ID: id, TieBreak: true}
+	}
+	return page, nil
+}
+
+// Order implements pass.Upstream.
+func (s *scripted) Order(_ context.Context, _ shop.Access, id int64) (shop.Row, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.singles = append(s.singles, id)
+	if s.single != nil {
+		return shop.Row{}, s.single
+	}
+	o, ok := s.orders[id]
+	if !ok {
+		return shop.Row{}, shop.NewFault(shop.NotFound, 404, nil)
+	}
+	return shop.Row{Order: &o, Raw: []byte(fmt.Sprintf("%d %s %d", o.ID, o.State, o.UpdatedAt.Unix()))}, nil
 }

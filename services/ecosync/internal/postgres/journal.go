@@ -27,7 +27,7 @@ const beginPass = `
 	  FROM ecosync.store s
 	 WHERE p.store_id = $1 AND s.id = p.store_id AND s.active AND s.paused_at IS NULL
 	   AND (p.held_until IS NULL OR p.held_until <= now())
-	RETURNING p.term, p.head_at, p.head_id, p.head_settled, p.floor_at, p.gaps, p.mode`
+	RETURNING p.term, p.head_at, p.head_id, p.head_settled, p.floor_at, p.gaps, p.mode, p.scan, p.scanned_at`
 
 const abandonPass = `
 	UPDATE ecosync.pass
@@ -47,6 +47,8 @@ func (d *DB) Begin(ctx context.Context, storeID string, lease time.Duration) (ti
 		FloorAt     *time.Time
 		Gaps        []gapRow
 		Mode        string
+		Scan        *pass.Scan
+		ScannedAt   *time.Time
 	}
 	err = pg.InTx(ctx, d.pool, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, beginPass, storeID, lease)
@@ -64,7 +66,7 @@ func (d *DB) Begin(ctx context.Context, storeID string, lease time.Duration) (ti
 			return fmt.Errorf("abandon a dead pass: %w", err)
 		}
 		ticket = pass.Ticket{StoreID: storeID, Term: p.Term, Position: pass.Position{
-			Settled: p.HeadSettled, Floor: value(p.FloorAt), Gaps: fromGaps(p.Gaps), Mode: pass.Mode(p.Mode),
+			Settled: p.HeadSettled, Floor: value(p.FloorAt), Gaps: fromGaps(p.Gaps), Mode: pass.Mode(p.Mode), Scan: p.Scan, ScannedAt: value(p.ScannedAt),
 		}}
 		if p.HeadAt != nil {
 			ticket.Position.Head = &shop.Key{At: *p.HeadAt, ID: *p.HeadID}
@@ -256,7 +258,8 @@ const finishPass = `
 
 const movePosition = `
 	UPDATE ecosync.sync_position
-	   SET head_at = $3, head_id = $4, head_settled = $5, floor_at = $6, gaps = $7, mode = $8
+	   SET head_at = $3, head_id = $4, head_settled = $5, floor_at = $6, gaps = $7, mode = $8,
+	       scan = $9, scanned_at = $10
 	 WHERE store_id = $1 AND term = $2`
 
 // move writes what is known. It is part of each checkpoint, so that whoever
@@ -267,7 +270,7 @@ func move(ctx context.Context, tx pgx.Tx, t pass.Ticket, p pass.Position) error 
 	if p.Head != nil {
 		headAt, headID = &p.Head.At, &p.Head.ID
 	}
-	if _, err := tx.Exec(ctx, movePosition, t.StoreID, t.Term, headAt, headID, p.Settled, orNull(p.Floor), toGaps(p.Gaps), string(p.Mode)); err != nil {
+	if _, err := tx.Exec(ctx, movePosition, t.StoreID, t.Term, headAt, headID, p.Settled, orNull(p.Floor), toGaps(p.Gaps), string(p.Mode), p.Scan, orNull(p.ScannedAt)); err != nil {
 		return fmt.Errorf("move a position: %w", err)
 	}
 	return nil

@@ -35,6 +35,10 @@ func toResult(r pass.Result) ecosyncv1.PassResult_Value {
 	return ecosyncv1.PassResult_Value(ecosyncv1.PassResult_Value_value[string(r)])
 }
 
+func toKind(k pass.Kind) ecosyncv1.PassKind_Value {
+	return ecosyncv1.PassKind_Value(ecosyncv1.PassKind_Value_value[string(k)])
+}
+
 func toStore(s store.Store) *ecosyncv1.Store {
 	return &ecosyncv1.Store{
 		Id: s.ID, Identifier: s.Identifier, Name: s.Name, BaseUrl: s.BaseURL,
@@ -51,11 +55,13 @@ func toPass(p pass.Pass) *ecosyncv1.Pass {
 	c := p.Counts
 	shown := &ecosyncv1.Pass{
 		StartedAt: timestamp(p.StartedAt), EndedAt: timestamp(p.EndedAt),
-		Result: toResult(p.Result), Failure: toFailure(p.Failure), Message: p.Message, ResumeAt: timestamp(p.ResumeAt),
+		Result: toResult(p.Result), Failure: toFailure(p.Failure), Message: p.Message, Kind: toKind(p.Kind),
+		WaitingUntil: timestamp(p.WaitingUntil), ResumeAt: timestamp(p.ResumeAt),
 		Counts: &ecosyncv1.PassCounts{
 			Requests: count(c.Requests), Pages: count(c.Pages), Rows: count(c.Rows),
 			Created: count(c.Created), Updated: count(c.Updated), Unchanged: count(c.Unchanged),
 			Stale: count(c.Stale), Deleted: count(c.Deleted), Quarantined: count(c.Quarantined), BecameReady: count(c.BecameReady),
+			Gaps: count(c.Gaps), UpstreamDeleted: count(c.UpstreamDeleted),
 		},
 	}
 	if p.ID != 0 { // SKIPPED and ALREADY_RUNNING made none

@@ -179,6 +179,10 @@ type Orders struct {
 	Writes int
 	// Sizes are the batch sizes in order.
 	Sizes []int
+	// Sources counts the rows by their source.
+	Sources map[pass.Source]int
+	// Gone are the ids marked deleted upstream.
+	Gone []int64
 	// Fail, when set, may answer in place of a call.
 	Fail func(b pass.Batch) error
 }
@@ -199,6 +203,10 @@ func (o *Orders) Ingest(_ context.Context, b pass.Batch) ([]pass.Outcome, error)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.Calls++
+	if o.Sources == nil {
+		o.Sources = map[pass.Source]int{}
+	}
+	o.Sources[b.Source] += len(b.Rows)
 	o.Sizes = append(o.Sizes, len(b.Rows))
 	if o.Fail != nil {
 		if err := o.Fail(b); err != nil {
@@ -286,4 +294,49 @@ func (j *Journal) Freeze(storeID string, frozen bool) {
 	if frozen {
 		j.stores[storeID].frozen = j.stores[storeID].term
 	}
+}
+
+// Held implements pass.Orders: an order of meaning NONE or FOLLOW_UP is open.
+func (o *Orders) Held(_ context.Context, storeID string, from, to int64, limit int) (ids []int64, oldestOpen int64, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for k, r := range o.rows {
+		if k.store != storeID || slices.Contains(o.Gone, k.id) {
+			continue
+		}
+		if k.id >= from && (k.id <= to || to == 0) {
+			ids = append(ids, k.id)
+		}
+		if open := r.meaning == statemap.None || r.meaning == statemap.FollowUp; open && (oldestOpen == 0 || k.id < oldestOpen) {
+			oldestOpen = k.id
+		}
+	}
+	slices.SortFunc(ids, func(a, b int64) int { return int(b - a) })
+	return ids[:min(len(ids), limit)], oldestOpen, nil
+}
+
+// MarkDeleted implements pass.Orders.
+func (o *Orders) MarkDeleted(_ context.Context, _ string, ids []int64, _ time.Time) (marked int64, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, id := range ids {
+		if !slices.Contains(o.Gone, id) {
+			o.Gone = append(o.Gone, id)
+			marked++
+		}
+	}
+	return marked, nil
+}
+
+// Rows are the orders of a store as they are stored, by id.
+func (o *Orders) Rows(storeID string) map[int64]string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	rows := map[int64]string{}
+	for k, r := range o.rows {
+		if k.store == storeID && !slices.Contains(o.Gone, k.id) {
+			rows[k.id] = r.raw
+		}
+	}
+	return rows
 }

@@ -84,7 +84,7 @@ func JournalSuite(t *testing.T, subject func(t *testing.T) Subject) {
 		position := pass.Position{Head: &shop.Key{At: at, ID: 700123}, Settled: true, Floor: at.AddDate(0, 0, -30), Mode: pass.ByChange, Gaps: []pass.Gap{
 			{Last: shop.Key{At: at.Add(-time.Hour), ID: 7}, Cursor: "c", Floor: shop.Key{At: at.Add(-2 * time.Hour), ID: 5}, Settled: true, Failures: 3, Failure: shop.Unavailable, Since: at},
 			{Cursor: "d"},
-		}}
+		}, Scan: &pass.Scan{Last: 9, Cursor: "e", Rows: 100, Bottom: 3}, ScannedAt: at}
 		finish(t, s, begin(t, s), pass.Ending{Result: pass.Succeeded, Position: position})
 		ticket := begin(t, s)
 		if diff := cmp.Diff(position, ticket.Position); diff != "" {

@@ -69,6 +69,8 @@ CREATE TABLE ecosync.sync_position (
     floor_at        timestamptz,
     mode            text        NOT NULL DEFAULT 'BY_CHANGE',
     gaps            jsonb       NOT NULL DEFAULT '[]', -- last key, cursor, floor, failures of each, newest first
+    scan            jsonb, -- the walk by id in the middle: last id, cursor, rows, bottom
+    scanned_at      timestamptz, -- when the last one ended
     -- Who may write: every write of a pass is WHERE term = its own.
     term            bigint      NOT NULL DEFAULT 0,
     held_until      timestamptz,
