@@ -58,14 +58,19 @@ func (s *Service) finishDatabase() ([]Warning, []error) {
 		}
 		warnings = append(warnings, Warning{name, text})
 	}
-	if s.Production() && !s.AllowPlaintextDatabase && plaintext(u) {
+	if s.EncryptedDatabase() && plaintext(u) {
 		return warnings, []error{Fault{name, "does not require TLS for a database on another host", "add sslmode=verify-full (or require), or set ALLOW_PLAINTEXT_DATABASE=true knowingly"}}
 	}
 	return warnings, nil
 }
 
+// EncryptedDatabase is for pg.Options: whether a plaintext connection to another host is refused.
+func (s Service) EncryptedDatabase() bool { return s.Production() && !s.AllowPlaintextDatabase }
+
 // plaintext reports whether a connection to this URL may leave the machine
-// unencrypted. The driver's default, prefer, falls back to plaintext, so only the
+// unencrypted, as far as the URL tells, so that it is told with all other faults.
+// What the environment adds to it (PGHOST, PGSSLMODE) is known to kit/pg, which
+// judges again and finally. The driver's default, prefer, falls back to plaintext, so only the
 // modes that cannot fall back count as encrypted.
 func plaintext(u *url.URL) bool {
 	host := u.Hostname()

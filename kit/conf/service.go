@@ -1,6 +1,7 @@
 package conf
 
 import (
+	"crypto/tls"
 	"encoding/base64"
 	"fmt"
 	"log/slog"
@@ -90,6 +91,12 @@ func (p *Process) tlsFaults() (faults []error) {
 		faults = append(faults, err)
 	}
 	return faults
+}
+
+// Certificate is TLS_CERT_FILE for tls.Config.GetCertificate of a server that is not gRPC; a renewed one is shown
+// without a restart.
+func (p Process) Certificate() (func(*tls.ClientHelloInfo) (*tls.Certificate, error), error) {
+	return tlsfile.Shown(tlsfile.Files{Cert: p.TLSCertFile, Key: p.TLSKeyFile})
 }
 
 func (s *Service) finish() ([]Warning, []error) {

@@ -22,6 +22,7 @@ type Options struct {
 	Schema      string // the service's schema; names the pool in metrics and errors
 	Application string // application_name, as pg_stat_activity shows it; Schema when empty
 	MaxConns    int32  // conf.Service.MaxConns; 0 means 4
+	Encrypted   bool   // conf.Service.EncryptedDatabase: refuse a connection that may leave the machine in plaintext
 
 	// StatementTimeout ends a query that runs too long: an honest UNAVAILABLE instead
 	// of a pool full of forgotten work. 0 means 15 s; a transaction that needs more
@@ -77,6 +78,12 @@ func poolConfig(o Options) (*pgxpool.Config, error) {
 	if err != nil {
 		// pgx masks the password in its own text, but not every spelling of it.
 		return nil, errors.New("DATABASE_URL cannot be read; write it like postgres://user:password@host:5432/database")
+	}
+	if host := plaintextHost(&cfg.ConnConfig.Config); o.Encrypted && host != "" {
+		return nil, conf.Fault{
+			Variable: "DATABASE_URL", Problem: "lets a connection to " + host + " go in plaintext, by itself or by the PG variables of the environment",
+			Remedy: "add sslmode=verify-full (or require), or set ALLOW_PLAINTEXT_DATABASE=true knowingly",
+		}
 	}
 	cfg.MaxConns = max(o.MaxConns, 0)
 	if cfg.MaxConns == 0 {

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/libertaphonix/libertaphonix/gateway/internal/rest"
-	"github.com/libertaphonix/libertaphonix/kit/conf"
 	"github.com/libertaphonix/libertaphonix/kit/obs"
 	"github.com/libertaphonix/libertaphonix/kit/run"
 )
@@ -80,9 +79,9 @@ func serverTLS(cfg Config) (*tls.Config, error) {
 	if !cfg.GatewayTLS {
 		return nil, nil //nolint:nilnil // no TLS is an answer here, as everywhere in net/http
 	}
-	certificate, err := tls.LoadX509KeyPair(cfg.TLSCertFile, cfg.TLSKeyFile)
+	certificate, err := cfg.Certificate()
 	if err != nil {
-		return nil, conf.Fault{Variable: "TLS_CERT_FILE", Problem: err.Error(), Remedy: "name a PEM certificate and its key"}
+		return nil, err
 	}
-	return &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}, nil
+	return &tls.Config{GetCertificate: certificate, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -71,12 +72,26 @@ func TestAnEmptyBodyIsARequestWithoutFields(t *testing.T) {
 	}
 }
 
-func TestThePathWinsOverTheBody(t *testing.T) {
+func TestABodyIsSpelledAsTheContractSpellsIt(t *testing.T) {
 	s := newSuite(t)
-	answered(t, s.call(t, http.MethodPost, "/api/v1/orders/12:changeStatus", `{"orderId":"13"}`), http.StatusOK)
-	got, _ := s.orders.last()
-	if id := got.(*ordersv1.ChangeStatusRequest).GetOrderId(); id != "12" {
-		t.Errorf("the order is %q, want the one of the path", id)
+	const order, place = "/api/v1/orders/12:changeStatus", "/api/v1/orders"
+	for name, c := range map[string]struct{ path, body, field string }{
+		"a field of the path":        {order, `{"orderId":"12","status":"CONFIRMED"}`, "orderId"},
+		"the same in another case":   {order, `{"order_id":"12"}`, "order_id"},
+		"a name of the .proto":       {place, `{"store_id":"x"}`, "store_id"},
+		"an enum by its number":      {order, `{"status":4}`, "status"},
+		"deeper, in a list":          {place, `{"items":[{},{"unit_price":{}}]}`, "items[1].unit_price"},
+		"deeper, in the price of it": {place, `{"items":[{"unitPrice":{"currency_code":"DZD"}}]}`, "items[0].unitPrice.currency_code"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			body := refused(t, s.call(t, http.MethodPost, c.path, c.body), http.StatusBadRequest, "INVALID_REQUEST")
+			if !slices.Equal(body.fields(), []string{c.field}) {
+				t.Errorf("names %q, want %q: %s", body.fields(), c.field, body.Message)
+			}
+		})
+	}
+	if s.orders.calls != 0 {
+		t.Error("the service was asked all the same")
 	}
 }
 

@@ -1,10 +1,8 @@
 package rest
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"io"
 	"net/http"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -45,23 +43,14 @@ func readCookie(r *http.Request) string {
 }
 
 // preferBody lets a token in the body win over the cookie, as identity does, so that from here on the cookie of a visit is
-// the token that is used. The body can be read again afterwards; one that is no JSON is refused later, by who must read it.
-func preferBody(r *http.Request, v *visit) error {
-	if v.cookie == "" {
-		return nil
-	}
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return err
-	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
+// the token that is used.
+func preferBody(body []byte, v *visit) {
 	var given struct {
 		RefreshToken string `json:"refreshToken"`
 	}
-	if json.Unmarshal(body, &given) == nil && given.RefreshToken != "" {
+	if v.cookie != "" && json.Unmarshal(body, &given) == nil && given.RefreshToken != "" {
 		v.cookie = ""
 	}
-	return nil
 }
 
 // cookieRefused says whether a refresh failed for good, and by its cookie: only then is the cookie worthless.

@@ -131,7 +131,7 @@ func (h *handler) own() []own {
 		return own{route{method: http.MethodGet, pattern: pattern}, serve}
 	}
 	return []own{
-		{route{http.MethodGet, "/api/v1/admin/system", parameters{}}, h.system},
+		{route{method: http.MethodGet, pattern: "/api/v1/admin/system", query: parameters{}}, h.system},
 		page("/healthz", h.healthy),
 		page("/readyz", h.readiness),
 		page("/", h.pages.landing),

@@ -227,10 +227,16 @@ func (h *handler) judge(next runtime.HandlerFunc) runtime.HandlerFunc {
 				return
 			}
 		}
-		if err := preferBody(r, visitOf(r.Context())); err != nil {
+		body, err := bufferBody(r)
+		if err != nil {
 			refuseBody(w, r)
 			return
 		}
+		if faults := matched.body.check(body); len(faults) > 0 {
+			refuse(w, r, wrongBody(faults))
+			return
+		}
+		preferBody(body, visitOf(r.Context()))
 		next(w, r, variables)
 	}
 }

@@ -15,6 +15,9 @@ import (
 // domain is whose vocabulary the gateway's own refusals use: the suite's, because it has no contract of its own.
 const domain = "libertaphonix"
 
+// maxFaults keeps a refusal readable, whatever nonsense came in.
+const maxFaults = 30
+
 // problem is an error that the gateway itself answers: an HTTP status where gRPC has no code for it, and the Status.
 type problem struct {
 	status int
@@ -59,6 +62,16 @@ func wrongIdempotencyKey() problem {
 	p := newProblem(http.StatusBadRequest, codes.InvalidArgument, accessv1.ErrorReason_INVALID_REQUEST,
 		"the header Idempotency-Key must be given once, with 1 to %d printable ASCII characters", maxIdempotencyKey)
 	p.err = p.err.Field("Idempotency-Key", "1 to 64 printable ASCII characters, once")
+	return p
+}
+
+func wrongBody(faults []rpcerr.Field) problem {
+	first := faults[0]
+	p := newProblem(http.StatusBadRequest, codes.InvalidArgument, accessv1.ErrorReason_INVALID_REQUEST,
+		"body: field %q: %s", first.Path, first.Description)
+	for _, f := range faults[:min(len(faults), maxFaults)] {
+		p.err = p.err.Field(f.Path, f.Description)
+	}
 	return p
 }
 

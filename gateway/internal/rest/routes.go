@@ -19,6 +19,7 @@ type route struct {
 	method  string
 	pattern string     // as the contract writes it: /api/v1/orders/{order_id}
 	query   parameters // nil: a page, whose query is nobody's business
+	body    payload
 }
 
 // contractRoutes reads the routes of a service from its HTTP annotations.
@@ -62,11 +63,15 @@ func bindingRoute(rule *annotations.HttpRule, request protoreflect.MessageDescri
 	}
 	if rule.GetBody() == "*" {
 		r.query = parameters{} // everything is in the body
+		r.body = payload{request, variables(r.pattern)}
 		return r, nil
 	}
 	bound := slices.Collect(maps.Keys(variables(r.pattern)))
 	if rule.GetBody() != "" {
 		bound = append(bound, rule.GetBody())
+		if field := request.Fields().ByName(protoreflect.Name(rule.GetBody())); field != nil {
+			r.body.message = field.Message()
+		}
 	}
 	var err error
 	r.query, err = queryParameters(request, bound)

@@ -24,13 +24,13 @@ func Server(f Files) (*tls.Config, error) {
 	if f.Cert == "" {
 		return nil, nil
 	}
-	own := &certificate{files: f}
-	if _, err := own.current(); err != nil {
+	shown, err := Shown(f)
+	if err != nil {
 		return nil, err
 	}
 	config := &tls.Config{
 		MinVersion:     tls.VersionTLS13, // both ends are ours, or grpcurl
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return own.current() },
+		GetCertificate: shown,
 	}
 	if f.CA != "" {
 		authorities, err := pool(f.CA)
@@ -40,6 +40,15 @@ func Server(f Files) (*tls.Config, error) {
 		config.ClientCAs, config.ClientAuth = authorities, tls.RequireAndVerifyClientCert
 	}
 	return config, nil
+}
+
+// Shown is the certificate for tls.Config.GetCertificate.
+func Shown(f Files) (func(*tls.ClientHelloInfo) (*tls.Certificate, error), error) {
+	own := &certificate{files: f}
+	if _, err := own.current(); err != nil {
+		return nil, err
+	}
+	return func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return own.current() }, nil
 }
 
 // Client is nil without certificate and CA. Without CA the system's authorities are believed.
@@ -77,32 +86,39 @@ func pool(path string) (*x509.CertPool, error) {
 	return authorities, nil
 }
 
-// certificate is read again when its file changed: what renews certificates writes files, and asks nobody to restart.
+// certificate is read again when one of its files changed: what renews certificates writes files, and asks nobody to
+// restart. Both count: a certificate may be written before its key.
 type certificate struct {
 	files Files
 
 	mu      sync.Mutex
 	loaded  *tls.Certificate
-	changed time.Time
+	written [2]time.Time // of the files that loaded was read from
 }
 
 func (c *certificate) current() (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	info, err := os.Stat(c.files.Cert)
-	if err == nil && c.loaded != nil && info.ModTime().Equal(c.changed) {
+	written := [2]time.Time{modified(c.files.Cert), modified(c.files.Key)}
+	if c.loaded != nil && written == c.written {
 		return c.loaded, nil
 	}
-	pair, loadErr := tls.LoadX509KeyPair(c.files.Cert, c.files.Key)
+	pair, err := tls.LoadX509KeyPair(c.files.Cert, c.files.Key)
 	switch {
-	case loadErr != nil && c.loaded != nil:
+	case err != nil && c.loaded != nil:
 		return c.loaded, nil // half written: the next handshake looks again
-	case loadErr != nil:
-		return nil, fmt.Errorf("TLS_CERT_FILE and TLS_KEY_FILE: %w", loadErr)
+	case err != nil:
+		return nil, fmt.Errorf("TLS_CERT_FILE and TLS_KEY_FILE: %w", err)
 	}
-	c.loaded = &pair
-	if err == nil {
-		c.changed = info.ModTime()
-	}
+	c.loaded, c.written = &pair, written
 	return c.loaded, nil
+}
+
+// modified is the zero time for a file that cannot be looked at; reading it says why.
+func modified(path string) time.Time {
+	info, err := os.Stat(path)
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime().UTC()
 }

@@ -203,7 +203,9 @@ func Migrate(ctx context.Context, cfg Config) error {
 }
 
 func databaseOptions(cfg Config, o *obs.Observability) pg.Options {
-	options := pg.Options{URL: cfg.DatabaseURL, Schema: postgres.Schema, MaxConns: cfg.MaxConns(Name)}
+	options := pg.Options{
+		URL: cfg.DatabaseURL, Encrypted: cfg.EncryptedDatabase(), Schema: postgres.Schema, MaxConns: cfg.MaxConns(Name),
+	}
 	if o != nil {
 		options.Log, options.Metrics = o.Log, o.Metrics
 	}
