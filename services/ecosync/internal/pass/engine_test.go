@@ -404,7 +404,7 @@ func TestACallerWithoutTimeLeftCancelsAndBlamesNobody(t *testing.T) {
 func TestAnUnknownVerdictMovesNoHead(t *testing.T) {
 	inWorld(t, 1, func(w *world) {
 		w.shop().fill(1, 10, time.Now())
-		e := pass.NewEngine(w, strange{}, w, w.journal, w.quota, slog.New(slog.DiscardHandler), time.Now, w.config)
+		e := pass.NewEngine(w, strange{w.orders}, w, w.journal, w.quota, slog.New(slog.DiscardHandler), time.Now, w.config)
 		p := e.Run(w.Context(), w.stores[0], func(pass.Progress) {})
 		if position, _, _, _, _ := w.journal.Store("store-0"); p.Result != pass.Failed || position.Head != nil {
 			t.Errorf("%s, head %v (lesson P2)", p.Result, position.Head)
@@ -413,7 +413,7 @@ func TestAnUnknownVerdictMovesNoHead(t *testing.T) {
 }
 
 // strange is an orders service of a newer release.
-type strange struct{}
+type strange struct{ *passtest.Orders }
 
 func (strange) Ingest(_ context.Context, b pass.Batch) ([]pass.Outcome, error) {
 	out := make([]pass.Outcome, len(b.Rows))

@@ -77,9 +77,6 @@ func (r *run) scan(ctx context.Context) error {
 			return err
 		}
 		cursors[page.Next.Token] = true
-		if err := r.recognise(page); err != nil {
-			return err
-		}
 		r.note(func(p *Pass) { p.Counts.Pages++ })
 		if r.position.Floor.IsZero() {
 			r.position.Floor = page.Date.Add(-r.engine.config.InitialSync)

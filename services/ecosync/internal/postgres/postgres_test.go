@@ -372,7 +372,7 @@ func TestAStoreIsNotDeletedBehindAPassThatRanMeanwhile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := db.Finish(t.Context(), ticket, pass.Ending{Result: pass.Succeeded, Position: pass.Position{}}); err != nil {
+	if err := db.Finish(t.Context(), ticket, pass.Ending{Result: pass.Succeeded, Position: pass.Position{Mode: pass.ByChange}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Delete(asAdmin(t), s.ID, before, store.Request{}); !errors.Is(err, store.ErrBusy) {
@@ -402,7 +402,7 @@ func TestAStoreDoesNotMoveUnderARunningPassAndForgetsTheOtherShop(t *testing.T) 
 		t.Fatalf("a name waits for no pass: %v", err)
 	}
 	at := time.Date(2025, 11, 18, 9, 2, 44, 0, time.UTC)
-	position := pass.Position{Head: &shop.Key{At: at, ID: 700123}, Settled: true, Floor: at.AddDate(0, 0, -30)}
+	position := pass.Position{Mode: pass.ByChange, Head: &shop.Key{At: at, ID: 700123}, Settled: true, Floor: at.AddDate(0, 0, -30)}
 	if err := db.Finish(t.Context(), ticket, pass.Ending{Result: pass.Succeeded, Position: position}); err != nil {
 		t.Fatal(err)
 	}

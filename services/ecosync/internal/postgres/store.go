@@ -260,7 +260,8 @@ const lockPosition = `
 const (
 	forgetPosition = `
 	UPDATE ecosync.sync_position
-	   SET head_at = NULL, head_id = NULL, head_settled = false, floor_at = NULL, mode = DEFAULT, gaps = DEFAULT, resume_at = NULL
+	   SET head_at = NULL, head_id = NULL, head_settled = false, floor_at = NULL, mode = DEFAULT, gaps = DEFAULT,
+	       scan = NULL, scanned_at = NULL, resume_at = NULL
 	 WHERE store_id = $1`
 	forgetPrefixes = `
 	UPDATE ecosync.store SET reference_prefixes = DEFAULT WHERE id = $1`

@@ -399,7 +399,7 @@ func (x ErrorReason_Value) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ErrorReason_Value.Descriptor instead.
 func (ErrorReason_Value) EnumDescriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{52, 0}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{49, 0}
 }
 
 // Whether a store is synced.
@@ -3089,198 +3089,6 @@ func (x *SyncStoresResponse) GetPass() *Pass {
 	return nil
 }
 
-// What to read back.
-type BackfillStoreRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Store id.
-	StoreId string `protobuf:"bytes,1,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
-	// First business day by the shop's change time, `YYYY-MM-DD`, included; empty means from the beginning.
-	From string `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
-	// Last business day, included; empty means up to the floor of the live passes.
-	To string `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
-	// Only answer the preview.
-	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *BackfillStoreRequest) Reset() {
-	*x = BackfillStoreRequest{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[41]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *BackfillStoreRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*BackfillStoreRequest) ProtoMessage() {}
-
-func (x *BackfillStoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[41]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use BackfillStoreRequest.ProtoReflect.Descriptor instead.
-func (*BackfillStoreRequest) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{41}
-}
-
-func (x *BackfillStoreRequest) GetStoreId() string {
-	if x != nil {
-		return x.StoreId
-	}
-	return ""
-}
-
-func (x *BackfillStoreRequest) GetFrom() string {
-	if x != nil {
-		return x.From
-	}
-	return ""
-}
-
-func (x *BackfillStoreRequest) GetTo() string {
-	if x != nil {
-		return x.To
-	}
-	return ""
-}
-
-func (x *BackfillStoreRequest) GetValidateOnly() bool {
-	if x != nil {
-		return x.ValidateOnly
-	}
-	return false
-}
-
-// What happened just now.
-type BackfillStoreResponse struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The pass as it stands; `result` is set in the last message. Absent in a preview.
-	Pass *Pass `protobuf:"bytes,1,opt,name=pass,proto3" json:"pass,omitempty"`
-	// The preview, when only that was asked for.
-	Preview       *BackfillPreview `protobuf:"bytes,2,opt,name=preview,proto3" json:"preview,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *BackfillStoreResponse) Reset() {
-	*x = BackfillStoreResponse{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[42]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *BackfillStoreResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*BackfillStoreResponse) ProtoMessage() {}
-
-func (x *BackfillStoreResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[42]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use BackfillStoreResponse.ProtoReflect.Descriptor instead.
-func (*BackfillStoreResponse) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{42}
-}
-
-func (x *BackfillStoreResponse) GetPass() *Pass {
-	if x != nil {
-		return x.Pass
-	}
-	return nil
-}
-
-func (x *BackfillStoreResponse) GetPreview() *BackfillPreview {
-	if x != nil {
-		return x.Preview
-	}
-	return nil
-}
-
-// What a backfill would cost.
-type BackfillPreview struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Pages to read, estimated from the span of ids; at least as many requests.
-	Pages int32 `protobuf:"varint,1,opt,name=pages,proto3" json:"pages,omitempty"`
-	// Requests per hour that a backfill may spend beside live passes.
-	RequestsPerHour int32 `protobuf:"varint,2,opt,name=requests_per_hour,json=requestsPerHour,proto3" json:"requests_per_hour,omitempty"`
-	// When it would end at that pace.
-	EndsAt        *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=ends_at,json=endsAt,proto3" json:"ends_at,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *BackfillPreview) Reset() {
-	*x = BackfillPreview{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[43]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *BackfillPreview) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*BackfillPreview) ProtoMessage() {}
-
-func (x *BackfillPreview) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[43]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use BackfillPreview.ProtoReflect.Descriptor instead.
-func (*BackfillPreview) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{43}
-}
-
-func (x *BackfillPreview) GetPages() int32 {
-	if x != nil {
-		return x.Pages
-	}
-	return 0
-}
-
-func (x *BackfillPreview) GetRequestsPerHour() int32 {
-	if x != nil {
-		return x.RequestsPerHour
-	}
-	return 0
-}
-
-func (x *BackfillPreview) GetEndsAt() *timestamppb.Timestamp {
-	if x != nil {
-		return x.EndsAt
-	}
-	return nil
-}
-
 // Nothing to ask.
 type ListConditionsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -3290,7 +3098,7 @@ type ListConditionsRequest struct {
 
 func (x *ListConditionsRequest) Reset() {
 	*x = ListConditionsRequest{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[44]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3302,7 +3110,7 @@ func (x *ListConditionsRequest) String() string {
 func (*ListConditionsRequest) ProtoMessage() {}
 
 func (x *ListConditionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[44]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3315,7 +3123,7 @@ func (x *ListConditionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConditionsRequest.ProtoReflect.Descriptor instead.
 func (*ListConditionsRequest) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{44}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{41}
 }
 
 // What is wrong now.
@@ -3329,7 +3137,7 @@ type ListConditionsResponse struct {
 
 func (x *ListConditionsResponse) Reset() {
 	*x = ListConditionsResponse{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[45]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3341,7 +3149,7 @@ func (x *ListConditionsResponse) String() string {
 func (*ListConditionsResponse) ProtoMessage() {}
 
 func (x *ListConditionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[45]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3354,7 +3162,7 @@ func (x *ListConditionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConditionsResponse.ProtoReflect.Descriptor instead.
 func (*ListConditionsResponse) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{45}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ListConditionsResponse) GetConditions() []*Condition {
@@ -3381,7 +3189,7 @@ type Condition struct {
 
 func (x *Condition) Reset() {
 	*x = Condition{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[46]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3393,7 +3201,7 @@ func (x *Condition) String() string {
 func (*Condition) ProtoMessage() {}
 
 func (x *Condition) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[46]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3406,7 +3214,7 @@ func (x *Condition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Condition.ProtoReflect.Descriptor instead.
 func (*Condition) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{46}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Condition) GetKind() string {
@@ -3458,7 +3266,7 @@ type ListAuditEventsRequest struct {
 
 func (x *ListAuditEventsRequest) Reset() {
 	*x = ListAuditEventsRequest{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[47]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3470,7 +3278,7 @@ func (x *ListAuditEventsRequest) String() string {
 func (*ListAuditEventsRequest) ProtoMessage() {}
 
 func (x *ListAuditEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[47]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3483,7 +3291,7 @@ func (x *ListAuditEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditEventsRequest.ProtoReflect.Descriptor instead.
 func (*ListAuditEventsRequest) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{47}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ListAuditEventsRequest) GetPageSize() int32 {
@@ -3541,7 +3349,7 @@ type ListAuditEventsResponse struct {
 
 func (x *ListAuditEventsResponse) Reset() {
 	*x = ListAuditEventsResponse{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[48]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3553,7 +3361,7 @@ func (x *ListAuditEventsResponse) String() string {
 func (*ListAuditEventsResponse) ProtoMessage() {}
 
 func (x *ListAuditEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[48]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3566,7 +3374,7 @@ func (x *ListAuditEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditEventsResponse.ProtoReflect.Descriptor instead.
 func (*ListAuditEventsResponse) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{48}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ListAuditEventsResponse) GetEvents() []*v11.AuditEvent {
@@ -3592,7 +3400,7 @@ type CleanupRequest struct {
 
 func (x *CleanupRequest) Reset() {
 	*x = CleanupRequest{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[49]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3604,7 +3412,7 @@ func (x *CleanupRequest) String() string {
 func (*CleanupRequest) ProtoMessage() {}
 
 func (x *CleanupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[49]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3617,7 +3425,7 @@ func (x *CleanupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CleanupRequest.ProtoReflect.Descriptor instead.
 func (*CleanupRequest) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{49}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{46}
 }
 
 // What was removed.
@@ -3631,7 +3439,7 @@ type CleanupResponse struct {
 
 func (x *CleanupResponse) Reset() {
 	*x = CleanupResponse{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[50]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3643,7 +3451,7 @@ func (x *CleanupResponse) String() string {
 func (*CleanupResponse) ProtoMessage() {}
 
 func (x *CleanupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[50]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3656,7 +3464,7 @@ func (x *CleanupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CleanupResponse.ProtoReflect.Descriptor instead.
 func (*CleanupResponse) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{50}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *CleanupResponse) GetRemoved() []*CleanupCount {
@@ -3679,7 +3487,7 @@ type CleanupCount struct {
 
 func (x *CleanupCount) Reset() {
 	*x = CleanupCount{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[51]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3691,7 +3499,7 @@ func (x *CleanupCount) String() string {
 func (*CleanupCount) ProtoMessage() {}
 
 func (x *CleanupCount) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[51]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3704,7 +3512,7 @@ func (x *CleanupCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CleanupCount.ProtoReflect.Descriptor instead.
 func (*CleanupCount) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{51}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *CleanupCount) GetKind() string {
@@ -3730,7 +3538,7 @@ type ErrorReason struct {
 
 func (x *ErrorReason) Reset() {
 	*x = ErrorReason{}
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[52]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3742,7 +3550,7 @@ func (x *ErrorReason) String() string {
 func (*ErrorReason) ProtoMessage() {}
 
 func (x *ErrorReason) ProtoReflect() protoreflect.Message {
-	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[52]
+	mi := &file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3755,7 +3563,7 @@ func (x *ErrorReason) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ErrorReason.ProtoReflect.Descriptor instead.
 func (*ErrorReason) Descriptor() ([]byte, []int) {
-	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{52}
+	return file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP(), []int{49}
 }
 
 var File_libertaphonix_ecosync_v1_ecosync_proto protoreflect.FileDescriptor
@@ -4004,19 +3812,7 @@ const file_libertaphonix_ecosync_v1_ecosync_proto_rawDesc = "" +
 	"\n" +
 	"identifier\x18\x02 \x01(\tR\n" +
 	"identifier\x122\n" +
-	"\x04pass\x18\x03 \x01(\v2\x1e.libertaphonix.ecosync.v1.PassR\x04pass\"\xd4\x01\n" +
-	"\x14BackfillStoreRequest\x12#\n" +
-	"\bstore_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\astoreId\x12:\n" +
-	"\x04from\x18\x02 \x01(\tB&\xbaH#r!2\x1f^([0-9]{4}-[0-9]{2}-[0-9]{2})?$R\x04from\x126\n" +
-	"\x02to\x18\x03 \x01(\tB&\xbaH#r!2\x1f^([0-9]{4}-[0-9]{2}-[0-9]{2})?$R\x02to\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\x90\x01\n" +
-	"\x15BackfillStoreResponse\x122\n" +
-	"\x04pass\x18\x01 \x01(\v2\x1e.libertaphonix.ecosync.v1.PassR\x04pass\x12C\n" +
-	"\apreview\x18\x02 \x01(\v2).libertaphonix.ecosync.v1.BackfillPreviewR\apreview\"\x88\x01\n" +
-	"\x0fBackfillPreview\x12\x14\n" +
-	"\x05pages\x18\x01 \x01(\x05R\x05pages\x12*\n" +
-	"\x11requests_per_hour\x18\x02 \x01(\x05R\x0frequestsPerHour\x123\n" +
-	"\aends_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x06endsAt\"\x17\n" +
+	"\x04pass\x18\x03 \x01(\v2\x1e.libertaphonix.ecosync.v1.PassR\x04pass\"\x17\n" +
 	"\x15ListConditionsRequest\"]\n" +
 	"\x16ListConditionsResponse\x12C\n" +
 	"\n" +
@@ -4067,7 +3863,7 @@ const file_libertaphonix_ecosync_v1_ecosync_proto_rawDesc = "" +
 	"\x11STATE_MAP_INVALID\x10\x0e\x12\x18\n" +
 	"\x14QUARANTINE_NOT_FOUND\x10\x0f\x12\x0e\n" +
 	"\n" +
-	"STORE_BUSY\x10\x142\xc3\x17\n" +
+	"STORE_BUSY\x10\x142\xbf\x16\n" +
 	"\x0eEcosyncService\x12\x8e\x01\n" +
 	"\n" +
 	"ListStores\x12+.libertaphonix.ecosync.v1.ListStoresRequest\x1a,.libertaphonix.ecosync.v1.ListStoresResponse\"%\x92\xc2\x18\b\x1a\x02\x01\x02\"\x02\x04\x06\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/stores\x90\x02\x01\x12\x93\x01\n" +
@@ -4087,8 +3883,7 @@ const file_libertaphonix_ecosync_v1_ecosync_proto_rawDesc = "" +
 	"\x0eListQuarantine\x12/.libertaphonix.ecosync.v1.ListQuarantineRequest\x1a0.libertaphonix.ecosync.v1.ListQuarantineResponse\"6\x92\xc2\x18\x03\x1a\x01\x01\x82\xd3\xe4\x93\x02&\x12$/api/v1/stores/{store_id}/quarantine\x90\x02\x01\x12\xcc\x01\n" +
 	"\x0fRetryQuarantine\x120.libertaphonix.ecosync.v1.RetryQuarantineRequest\x1a1.libertaphonix.ecosync.v1.RetryQuarantineResponse\"T\x92\xc2\x18\x03\x1a\x01\x01\x82\xd3\xe4\x93\x02D:\x01*b\x03row\":/api/v1/stores/{store_id}/quarantine/{quarantine_id}:retry\x90\x02\x02\x12x\n" +
 	"\n" +
-	"SyncStores\x12+.libertaphonix.ecosync.v1.SyncStoresRequest\x1a,.libertaphonix.ecosync.v1.SyncStoresResponse\"\r\x92\xc2\x18\x06\x1a\x01\x01\"\x01\x06\x90\x02\x020\x01\x12\x81\x01\n" +
-	"\rBackfillStore\x12..libertaphonix.ecosync.v1.BackfillStoreRequest\x1a/.libertaphonix.ecosync.v1.BackfillStoreResponse\"\r\x92\xc2\x18\x06\x1a\x01\x01\"\x01\x06\x90\x02\x020\x01\x12\x82\x01\n" +
+	"SyncStores\x12+.libertaphonix.ecosync.v1.SyncStoresRequest\x1a,.libertaphonix.ecosync.v1.SyncStoresResponse\"\r\x92\xc2\x18\x06\x1a\x01\x01\"\x01\x06\x90\x02\x020\x01\x12\x82\x01\n" +
 	"\x0eListConditions\x12/.libertaphonix.ecosync.v1.ListConditionsRequest\x1a0.libertaphonix.ecosync.v1.ListConditionsResponse\"\r\x92\xc2\x18\x06\x1a\x01\x01\"\x01\x06\x90\x02\x01\x12\x9e\x01\n" +
 	"\x0fListAuditEvents\x120.libertaphonix.ecosync.v1.ListAuditEventsRequest\x1a1.libertaphonix.ecosync.v1.ListAuditEventsResponse\"&\x92\xc2\x18\x03\x1a\x01\x01\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/audit/stores\x90\x02\x01\x12m\n" +
 	"\aCleanup\x12(.libertaphonix.ecosync.v1.CleanupRequest\x1a).libertaphonix.ecosync.v1.CleanupResponse\"\r\x92\xc2\x18\x06\x1a\x01\x01\"\x01\x06\x90\x02\x02BUZSgithub.com/libertaphonix/libertaphonix/proto/gen/libertaphonix/ecosync/v1;ecosyncv1b\x06proto3"
@@ -4106,7 +3901,7 @@ func file_libertaphonix_ecosync_v1_ecosync_proto_rawDescGZIP() []byte {
 }
 
 var file_libertaphonix_ecosync_v1_ecosync_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes = make([]protoimpl.MessageInfo, 53)
+var file_libertaphonix_ecosync_v1_ecosync_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
 var file_libertaphonix_ecosync_v1_ecosync_proto_goTypes = []any{
 	(StoreState_Value)(0),           // 0: libertaphonix.ecosync.v1.StoreState.Value
 	(PassResult_Value)(0),           // 1: libertaphonix.ecosync.v1.PassResult.Value
@@ -4154,44 +3949,41 @@ var file_libertaphonix_ecosync_v1_ecosync_proto_goTypes = []any{
 	(*UnknownState)(nil),            // 43: libertaphonix.ecosync.v1.UnknownState
 	(*SyncStoresRequest)(nil),       // 44: libertaphonix.ecosync.v1.SyncStoresRequest
 	(*SyncStoresResponse)(nil),      // 45: libertaphonix.ecosync.v1.SyncStoresResponse
-	(*BackfillStoreRequest)(nil),    // 46: libertaphonix.ecosync.v1.BackfillStoreRequest
-	(*BackfillStoreResponse)(nil),   // 47: libertaphonix.ecosync.v1.BackfillStoreResponse
-	(*BackfillPreview)(nil),         // 48: libertaphonix.ecosync.v1.BackfillPreview
-	(*ListConditionsRequest)(nil),   // 49: libertaphonix.ecosync.v1.ListConditionsRequest
-	(*ListConditionsResponse)(nil),  // 50: libertaphonix.ecosync.v1.ListConditionsResponse
-	(*Condition)(nil),               // 51: libertaphonix.ecosync.v1.Condition
-	(*ListAuditEventsRequest)(nil),  // 52: libertaphonix.ecosync.v1.ListAuditEventsRequest
-	(*ListAuditEventsResponse)(nil), // 53: libertaphonix.ecosync.v1.ListAuditEventsResponse
-	(*CleanupRequest)(nil),          // 54: libertaphonix.ecosync.v1.CleanupRequest
-	(*CleanupResponse)(nil),         // 55: libertaphonix.ecosync.v1.CleanupResponse
-	(*CleanupCount)(nil),            // 56: libertaphonix.ecosync.v1.CleanupCount
-	(*ErrorReason)(nil),             // 57: libertaphonix.ecosync.v1.ErrorReason
-	(*timestamppb.Timestamp)(nil),   // 58: google.protobuf.Timestamp
-	(v1.Meaning_Value)(0),           // 59: libertaphonix.orders.v1.Meaning.Value
-	(*v11.AuditEvent)(nil),          // 60: libertaphonix.audit.v1.AuditEvent
+	(*ListConditionsRequest)(nil),   // 46: libertaphonix.ecosync.v1.ListConditionsRequest
+	(*ListConditionsResponse)(nil),  // 47: libertaphonix.ecosync.v1.ListConditionsResponse
+	(*Condition)(nil),               // 48: libertaphonix.ecosync.v1.Condition
+	(*ListAuditEventsRequest)(nil),  // 49: libertaphonix.ecosync.v1.ListAuditEventsRequest
+	(*ListAuditEventsResponse)(nil), // 50: libertaphonix.ecosync.v1.ListAuditEventsResponse
+	(*CleanupRequest)(nil),          // 51: libertaphonix.ecosync.v1.CleanupRequest
+	(*CleanupResponse)(nil),         // 52: libertaphonix.ecosync.v1.CleanupResponse
+	(*CleanupCount)(nil),            // 53: libertaphonix.ecosync.v1.CleanupCount
+	(*ErrorReason)(nil),             // 54: libertaphonix.ecosync.v1.ErrorReason
+	(*timestamppb.Timestamp)(nil),   // 55: google.protobuf.Timestamp
+	(v1.Meaning_Value)(0),           // 56: libertaphonix.orders.v1.Meaning.Value
+	(*v11.AuditEvent)(nil),          // 57: libertaphonix.audit.v1.AuditEvent
 }
 var file_libertaphonix_ecosync_v1_ecosync_proto_depIdxs = []int32{
 	0,  // 0: libertaphonix.ecosync.v1.Store.state:type_name -> libertaphonix.ecosync.v1.StoreState.Value
-	58, // 1: libertaphonix.ecosync.v1.Store.paused_at:type_name -> google.protobuf.Timestamp
-	58, // 2: libertaphonix.ecosync.v1.Store.last_success_at:type_name -> google.protobuf.Timestamp
+	55, // 1: libertaphonix.ecosync.v1.Store.paused_at:type_name -> google.protobuf.Timestamp
+	55, // 2: libertaphonix.ecosync.v1.Store.last_success_at:type_name -> google.protobuf.Timestamp
 	10, // 3: libertaphonix.ecosync.v1.Store.last_pass:type_name -> libertaphonix.ecosync.v1.Pass
-	58, // 4: libertaphonix.ecosync.v1.Store.created_at:type_name -> google.protobuf.Timestamp
-	58, // 5: libertaphonix.ecosync.v1.Store.updated_at:type_name -> google.protobuf.Timestamp
-	58, // 6: libertaphonix.ecosync.v1.Pass.started_at:type_name -> google.protobuf.Timestamp
-	58, // 7: libertaphonix.ecosync.v1.Pass.ended_at:type_name -> google.protobuf.Timestamp
+	55, // 4: libertaphonix.ecosync.v1.Store.created_at:type_name -> google.protobuf.Timestamp
+	55, // 5: libertaphonix.ecosync.v1.Store.updated_at:type_name -> google.protobuf.Timestamp
+	55, // 6: libertaphonix.ecosync.v1.Pass.started_at:type_name -> google.protobuf.Timestamp
+	55, // 7: libertaphonix.ecosync.v1.Pass.ended_at:type_name -> google.protobuf.Timestamp
 	1,  // 8: libertaphonix.ecosync.v1.Pass.result:type_name -> libertaphonix.ecosync.v1.PassResult.Value
 	2,  // 9: libertaphonix.ecosync.v1.Pass.failure:type_name -> libertaphonix.ecosync.v1.PassFailure.Value
 	9,  // 10: libertaphonix.ecosync.v1.Pass.counts:type_name -> libertaphonix.ecosync.v1.PassCounts
 	3,  // 11: libertaphonix.ecosync.v1.Pass.kind:type_name -> libertaphonix.ecosync.v1.PassKind.Value
-	58, // 12: libertaphonix.ecosync.v1.Pass.waiting_until:type_name -> google.protobuf.Timestamp
-	58, // 13: libertaphonix.ecosync.v1.Pass.resume_at:type_name -> google.protobuf.Timestamp
+	55, // 12: libertaphonix.ecosync.v1.Pass.waiting_until:type_name -> google.protobuf.Timestamp
+	55, // 13: libertaphonix.ecosync.v1.Pass.resume_at:type_name -> google.protobuf.Timestamp
 	0,  // 14: libertaphonix.ecosync.v1.ListStoresRequest.state:type_name -> libertaphonix.ecosync.v1.StoreState.Value
 	6,  // 15: libertaphonix.ecosync.v1.ListStoresResponse.stores:type_name -> libertaphonix.ecosync.v1.Store
 	6,  // 16: libertaphonix.ecosync.v1.CreateStoreResponse.store:type_name -> libertaphonix.ecosync.v1.Store
 	6,  // 17: libertaphonix.ecosync.v1.GetStoreResponse.store:type_name -> libertaphonix.ecosync.v1.Store
 	6,  // 18: libertaphonix.ecosync.v1.UpdateStoreResponse.store:type_name -> libertaphonix.ecosync.v1.Store
 	2,  // 19: libertaphonix.ecosync.v1.TestConnectionResponse.failure:type_name -> libertaphonix.ecosync.v1.PassFailure.Value
-	58, // 20: libertaphonix.ecosync.v1.TestConnectionResponse.tested_at:type_name -> google.protobuf.Timestamp
+	55, // 20: libertaphonix.ecosync.v1.TestConnectionResponse.tested_at:type_name -> google.protobuf.Timestamp
 	6,  // 21: libertaphonix.ecosync.v1.PauseStoreResponse.store:type_name -> libertaphonix.ecosync.v1.Store
 	6,  // 22: libertaphonix.ecosync.v1.ResumeStoreResponse.store:type_name -> libertaphonix.ecosync.v1.Store
 	42, // 23: libertaphonix.ecosync.v1.GetStateMapResponse.rules:type_name -> libertaphonix.ecosync.v1.StateRule
@@ -4199,67 +3991,62 @@ var file_libertaphonix_ecosync_v1_ecosync_proto_depIdxs = []int32{
 	42, // 25: libertaphonix.ecosync.v1.UpdateStateMapRequest.rules:type_name -> libertaphonix.ecosync.v1.StateRule
 	10, // 26: libertaphonix.ecosync.v1.ListPassesResponse.passes:type_name -> libertaphonix.ecosync.v1.Pass
 	36, // 27: libertaphonix.ecosync.v1.GetRateLimitsResponse.windows:type_name -> libertaphonix.ecosync.v1.RateLimit
-	58, // 28: libertaphonix.ecosync.v1.GetRateLimitsResponse.blocked_until:type_name -> google.protobuf.Timestamp
-	58, // 29: libertaphonix.ecosync.v1.RateLimit.resets_at:type_name -> google.protobuf.Timestamp
+	55, // 28: libertaphonix.ecosync.v1.GetRateLimitsResponse.blocked_until:type_name -> google.protobuf.Timestamp
+	55, // 29: libertaphonix.ecosync.v1.RateLimit.resets_at:type_name -> google.protobuf.Timestamp
 	39, // 30: libertaphonix.ecosync.v1.ListQuarantineResponse.rows:type_name -> libertaphonix.ecosync.v1.QuarantineRow
-	58, // 31: libertaphonix.ecosync.v1.QuarantineRow.first_seen_at:type_name -> google.protobuf.Timestamp
-	58, // 32: libertaphonix.ecosync.v1.QuarantineRow.last_seen_at:type_name -> google.protobuf.Timestamp
-	58, // 33: libertaphonix.ecosync.v1.QuarantineRow.resolved_at:type_name -> google.protobuf.Timestamp
+	55, // 31: libertaphonix.ecosync.v1.QuarantineRow.first_seen_at:type_name -> google.protobuf.Timestamp
+	55, // 32: libertaphonix.ecosync.v1.QuarantineRow.last_seen_at:type_name -> google.protobuf.Timestamp
+	55, // 33: libertaphonix.ecosync.v1.QuarantineRow.resolved_at:type_name -> google.protobuf.Timestamp
 	39, // 34: libertaphonix.ecosync.v1.RetryQuarantineResponse.row:type_name -> libertaphonix.ecosync.v1.QuarantineRow
-	59, // 35: libertaphonix.ecosync.v1.StateRule.meaning:type_name -> libertaphonix.orders.v1.Meaning.Value
-	58, // 36: libertaphonix.ecosync.v1.UnknownState.first_seen_at:type_name -> google.protobuf.Timestamp
-	58, // 37: libertaphonix.ecosync.v1.UnknownState.last_seen_at:type_name -> google.protobuf.Timestamp
+	56, // 35: libertaphonix.ecosync.v1.StateRule.meaning:type_name -> libertaphonix.orders.v1.Meaning.Value
+	55, // 36: libertaphonix.ecosync.v1.UnknownState.first_seen_at:type_name -> google.protobuf.Timestamp
+	55, // 37: libertaphonix.ecosync.v1.UnknownState.last_seen_at:type_name -> google.protobuf.Timestamp
 	10, // 38: libertaphonix.ecosync.v1.SyncStoresResponse.pass:type_name -> libertaphonix.ecosync.v1.Pass
-	10, // 39: libertaphonix.ecosync.v1.BackfillStoreResponse.pass:type_name -> libertaphonix.ecosync.v1.Pass
-	48, // 40: libertaphonix.ecosync.v1.BackfillStoreResponse.preview:type_name -> libertaphonix.ecosync.v1.BackfillPreview
-	58, // 41: libertaphonix.ecosync.v1.BackfillPreview.ends_at:type_name -> google.protobuf.Timestamp
-	51, // 42: libertaphonix.ecosync.v1.ListConditionsResponse.conditions:type_name -> libertaphonix.ecosync.v1.Condition
-	58, // 43: libertaphonix.ecosync.v1.Condition.since:type_name -> google.protobuf.Timestamp
-	60, // 44: libertaphonix.ecosync.v1.ListAuditEventsResponse.events:type_name -> libertaphonix.audit.v1.AuditEvent
-	56, // 45: libertaphonix.ecosync.v1.CleanupResponse.removed:type_name -> libertaphonix.ecosync.v1.CleanupCount
-	12, // 46: libertaphonix.ecosync.v1.EcosyncService.ListStores:input_type -> libertaphonix.ecosync.v1.ListStoresRequest
-	14, // 47: libertaphonix.ecosync.v1.EcosyncService.CreateStore:input_type -> libertaphonix.ecosync.v1.CreateStoreRequest
-	16, // 48: libertaphonix.ecosync.v1.EcosyncService.GetStore:input_type -> libertaphonix.ecosync.v1.GetStoreRequest
-	18, // 49: libertaphonix.ecosync.v1.EcosyncService.UpdateStore:input_type -> libertaphonix.ecosync.v1.UpdateStoreRequest
-	20, // 50: libertaphonix.ecosync.v1.EcosyncService.DeleteStore:input_type -> libertaphonix.ecosync.v1.DeleteStoreRequest
-	22, // 51: libertaphonix.ecosync.v1.EcosyncService.TestConnection:input_type -> libertaphonix.ecosync.v1.TestConnectionRequest
-	24, // 52: libertaphonix.ecosync.v1.EcosyncService.PauseStore:input_type -> libertaphonix.ecosync.v1.PauseStoreRequest
-	26, // 53: libertaphonix.ecosync.v1.EcosyncService.ResumeStore:input_type -> libertaphonix.ecosync.v1.ResumeStoreRequest
-	28, // 54: libertaphonix.ecosync.v1.EcosyncService.GetStateMap:input_type -> libertaphonix.ecosync.v1.GetStateMapRequest
-	30, // 55: libertaphonix.ecosync.v1.EcosyncService.UpdateStateMap:input_type -> libertaphonix.ecosync.v1.UpdateStateMapRequest
-	32, // 56: libertaphonix.ecosync.v1.EcosyncService.ListPasses:input_type -> libertaphonix.ecosync.v1.ListPassesRequest
-	34, // 57: libertaphonix.ecosync.v1.EcosyncService.GetRateLimits:input_type -> libertaphonix.ecosync.v1.GetRateLimitsRequest
-	37, // 58: libertaphonix.ecosync.v1.EcosyncService.ListQuarantine:input_type -> libertaphonix.ecosync.v1.ListQuarantineRequest
-	40, // 59: libertaphonix.ecosync.v1.EcosyncService.RetryQuarantine:input_type -> libertaphonix.ecosync.v1.RetryQuarantineRequest
-	44, // 60: libertaphonix.ecosync.v1.EcosyncService.SyncStores:input_type -> libertaphonix.ecosync.v1.SyncStoresRequest
-	46, // 61: libertaphonix.ecosync.v1.EcosyncService.BackfillStore:input_type -> libertaphonix.ecosync.v1.BackfillStoreRequest
-	49, // 62: libertaphonix.ecosync.v1.EcosyncService.ListConditions:input_type -> libertaphonix.ecosync.v1.ListConditionsRequest
-	52, // 63: libertaphonix.ecosync.v1.EcosyncService.ListAuditEvents:input_type -> libertaphonix.ecosync.v1.ListAuditEventsRequest
-	54, // 64: libertaphonix.ecosync.v1.EcosyncService.Cleanup:input_type -> libertaphonix.ecosync.v1.CleanupRequest
-	13, // 65: libertaphonix.ecosync.v1.EcosyncService.ListStores:output_type -> libertaphonix.ecosync.v1.ListStoresResponse
-	15, // 66: libertaphonix.ecosync.v1.EcosyncService.CreateStore:output_type -> libertaphonix.ecosync.v1.CreateStoreResponse
-	17, // 67: libertaphonix.ecosync.v1.EcosyncService.GetStore:output_type -> libertaphonix.ecosync.v1.GetStoreResponse
-	19, // 68: libertaphonix.ecosync.v1.EcosyncService.UpdateStore:output_type -> libertaphonix.ecosync.v1.UpdateStoreResponse
-	21, // 69: libertaphonix.ecosync.v1.EcosyncService.DeleteStore:output_type -> libertaphonix.ecosync.v1.DeleteStoreResponse
-	23, // 70: libertaphonix.ecosync.v1.EcosyncService.TestConnection:output_type -> libertaphonix.ecosync.v1.TestConnectionResponse
-	25, // 71: libertaphonix.ecosync.v1.EcosyncService.PauseStore:output_type -> libertaphonix.ecosync.v1.PauseStoreResponse
-	27, // 72: libertaphonix.ecosync.v1.EcosyncService.ResumeStore:output_type -> libertaphonix.ecosync.v1.ResumeStoreResponse
-	29, // 73: libertaphonix.ecosync.v1.EcosyncService.GetStateMap:output_type -> libertaphonix.ecosync.v1.GetStateMapResponse
-	31, // 74: libertaphonix.ecosync.v1.EcosyncService.UpdateStateMap:output_type -> libertaphonix.ecosync.v1.UpdateStateMapResponse
-	33, // 75: libertaphonix.ecosync.v1.EcosyncService.ListPasses:output_type -> libertaphonix.ecosync.v1.ListPassesResponse
-	35, // 76: libertaphonix.ecosync.v1.EcosyncService.GetRateLimits:output_type -> libertaphonix.ecosync.v1.GetRateLimitsResponse
-	38, // 77: libertaphonix.ecosync.v1.EcosyncService.ListQuarantine:output_type -> libertaphonix.ecosync.v1.ListQuarantineResponse
-	41, // 78: libertaphonix.ecosync.v1.EcosyncService.RetryQuarantine:output_type -> libertaphonix.ecosync.v1.RetryQuarantineResponse
-	45, // 79: libertaphonix.ecosync.v1.EcosyncService.SyncStores:output_type -> libertaphonix.ecosync.v1.SyncStoresResponse
-	47, // 80: libertaphonix.ecosync.v1.EcosyncService.BackfillStore:output_type -> libertaphonix.ecosync.v1.BackfillStoreResponse
-	50, // 81: libertaphonix.ecosync.v1.EcosyncService.ListConditions:output_type -> libertaphonix.ecosync.v1.ListConditionsResponse
-	53, // 82: libertaphonix.ecosync.v1.EcosyncService.ListAuditEvents:output_type -> libertaphonix.ecosync.v1.ListAuditEventsResponse
-	55, // 83: libertaphonix.ecosync.v1.EcosyncService.Cleanup:output_type -> libertaphonix.ecosync.v1.CleanupResponse
-	65, // [65:84] is the sub-list for method output_type
-	46, // [46:65] is the sub-list for method input_type
-	46, // [46:46] is the sub-list for extension type_name
-	46, // [46:46] is the sub-list for extension extendee
-	0,  // [0:46] is the sub-list for field type_name
+	48, // 39: libertaphonix.ecosync.v1.ListConditionsResponse.conditions:type_name -> libertaphonix.ecosync.v1.Condition
+	55, // 40: libertaphonix.ecosync.v1.Condition.since:type_name -> google.protobuf.Timestamp
+	57, // 41: libertaphonix.ecosync.v1.ListAuditEventsResponse.events:type_name -> libertaphonix.audit.v1.AuditEvent
+	53, // 42: libertaphonix.ecosync.v1.CleanupResponse.removed:type_name -> libertaphonix.ecosync.v1.CleanupCount
+	12, // 43: libertaphonix.ecosync.v1.EcosyncService.ListStores:input_type -> libertaphonix.ecosync.v1.ListStoresRequest
+	14, // 44: libertaphonix.ecosync.v1.EcosyncService.CreateStore:input_type -> libertaphonix.ecosync.v1.CreateStoreRequest
+	16, // 45: libertaphonix.ecosync.v1.EcosyncService.GetStore:input_type -> libertaphonix.ecosync.v1.GetStoreRequest
+	18, // 46: libertaphonix.ecosync.v1.EcosyncService.UpdateStore:input_type -> libertaphonix.ecosync.v1.UpdateStoreRequest
+	20, // 47: libertaphonix.ecosync.v1.EcosyncService.DeleteStore:input_type -> libertaphonix.ecosync.v1.DeleteStoreRequest
+	22, // 48: libertaphonix.ecosync.v1.EcosyncService.TestConnection:input_type -> libertaphonix.ecosync.v1.TestConnectionRequest
+	24, // 49: libertaphonix.ecosync.v1.EcosyncService.PauseStore:input_type -> libertaphonix.ecosync.v1.PauseStoreRequest
+	26, // 50: libertaphonix.ecosync.v1.EcosyncService.ResumeStore:input_type -> libertaphonix.ecosync.v1.ResumeStoreRequest
+	28, // 51: libertaphonix.ecosync.v1.EcosyncService.GetStateMap:input_type -> libertaphonix.ecosync.v1.GetStateMapRequest
+	30, // 52: libertaphonix.ecosync.v1.EcosyncService.UpdateStateMap:input_type -> libertaphonix.ecosync.v1.UpdateStateMapRequest
+	32, // 53: libertaphonix.ecosync.v1.EcosyncService.ListPasses:input_type -> libertaphonix.ecosync.v1.ListPassesRequest
+	34, // 54: libertaphonix.ecosync.v1.EcosyncService.GetRateLimits:input_type -> libertaphonix.ecosync.v1.GetRateLimitsRequest
+	37, // 55: libertaphonix.ecosync.v1.EcosyncService.ListQuarantine:input_type -> libertaphonix.ecosync.v1.ListQuarantineRequest
+	40, // 56: libertaphonix.ecosync.v1.EcosyncService.RetryQuarantine:input_type -> libertaphonix.ecosync.v1.RetryQuarantineRequest
+	44, // 57: libertaphonix.ecosync.v1.EcosyncService.SyncStores:input_type -> libertaphonix.ecosync.v1.SyncStoresRequest
+	46, // 58: libertaphonix.ecosync.v1.EcosyncService.ListConditions:input_type -> libertaphonix.ecosync.v1.ListConditionsRequest
+	49, // 59: libertaphonix.ecosync.v1.EcosyncService.ListAuditEvents:input_type -> libertaphonix.ecosync.v1.ListAuditEventsRequest
+	51, // 60: libertaphonix.ecosync.v1.EcosyncService.Cleanup:input_type -> libertaphonix.ecosync.v1.CleanupRequest
+	13, // 61: libertaphonix.ecosync.v1.EcosyncService.ListStores:output_type -> libertaphonix.ecosync.v1.ListStoresResponse
+	15, // 62: libertaphonix.ecosync.v1.EcosyncService.CreateStore:output_type -> libertaphonix.ecosync.v1.CreateStoreResponse
+	17, // 63: libertaphonix.ecosync.v1.EcosyncService.GetStore:output_type -> libertaphonix.ecosync.v1.GetStoreResponse
+	19, // 64: libertaphonix.ecosync.v1.EcosyncService.UpdateStore:output_type -> libertaphonix.ecosync.v1.UpdateStoreResponse
+	21, // 65: libertaphonix.ecosync.v1.EcosyncService.DeleteStore:output_type -> libertaphonix.ecosync.v1.DeleteStoreResponse
+	23, // 66: libertaphonix.ecosync.v1.EcosyncService.TestConnection:output_type -> libertaphonix.ecosync.v1.TestConnectionResponse
+	25, // 67: libertaphonix.ecosync.v1.EcosyncService.PauseStore:output_type -> libertaphonix.ecosync.v1.PauseStoreResponse
+	27, // 68: libertaphonix.ecosync.v1.EcosyncService.ResumeStore:output_type -> libertaphonix.ecosync.v1.ResumeStoreResponse
+	29, // 69: libertaphonix.ecosync.v1.EcosyncService.GetStateMap:output_type -> libertaphonix.ecosync.v1.GetStateMapResponse
+	31, // 70: libertaphonix.ecosync.v1.EcosyncService.UpdateStateMap:output_type -> libertaphonix.ecosync.v1.UpdateStateMapResponse
+	33, // 71: libertaphonix.ecosync.v1.EcosyncService.ListPasses:output_type -> libertaphonix.ecosync.v1.ListPassesResponse
+	35, // 72: libertaphonix.ecosync.v1.EcosyncService.GetRateLimits:output_type -> libertaphonix.ecosync.v1.GetRateLimitsResponse
+	38, // 73: libertaphonix.ecosync.v1.EcosyncService.ListQuarantine:output_type -> libertaphonix.ecosync.v1.ListQuarantineResponse
+	41, // 74: libertaphonix.ecosync.v1.EcosyncService.RetryQuarantine:output_type -> libertaphonix.ecosync.v1.RetryQuarantineResponse
+	45, // 75: libertaphonix.ecosync.v1.EcosyncService.SyncStores:output_type -> libertaphonix.ecosync.v1.SyncStoresResponse
+	47, // 76: libertaphonix.ecosync.v1.EcosyncService.ListConditions:output_type -> libertaphonix.ecosync.v1.ListConditionsResponse
+	50, // 77: libertaphonix.ecosync.v1.EcosyncService.ListAuditEvents:output_type -> libertaphonix.ecosync.v1.ListAuditEventsResponse
+	52, // 78: libertaphonix.ecosync.v1.EcosyncService.Cleanup:output_type -> libertaphonix.ecosync.v1.CleanupResponse
+	61, // [61:79] is the sub-list for method output_type
+	43, // [43:61] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_libertaphonix_ecosync_v1_ecosync_proto_init() }
@@ -4274,7 +4061,7 @@ func file_libertaphonix_ecosync_v1_ecosync_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_libertaphonix_ecosync_v1_ecosync_proto_rawDesc), len(file_libertaphonix_ecosync_v1_ecosync_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   53,
+			NumMessages:   50,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

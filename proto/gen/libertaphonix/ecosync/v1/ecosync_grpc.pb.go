@@ -36,7 +36,6 @@ const (
 	EcosyncService_ListQuarantine_FullMethodName  = "/libertaphonix.ecosync.v1.EcosyncService/ListQuarantine"
 	EcosyncService_RetryQuarantine_FullMethodName = "/libertaphonix.ecosync.v1.EcosyncService/RetryQuarantine"
 	EcosyncService_SyncStores_FullMethodName      = "/libertaphonix.ecosync.v1.EcosyncService/SyncStores"
-	EcosyncService_BackfillStore_FullMethodName   = "/libertaphonix.ecosync.v1.EcosyncService/BackfillStore"
 	EcosyncService_ListConditions_FullMethodName  = "/libertaphonix.ecosync.v1.EcosyncService/ListConditions"
 	EcosyncService_ListAuditEvents_FullMethodName = "/libertaphonix.ecosync.v1.EcosyncService/ListAuditEvents"
 	EcosyncService_Cleanup_FullMethodName         = "/libertaphonix.ecosync.v1.EcosyncService/Cleanup"
@@ -78,8 +77,6 @@ type EcosyncServiceClient interface {
 	RetryQuarantine(ctx context.Context, in *RetryQuarantineRequest, opts ...grpc.CallOption) (*RetryQuarantineResponse, error)
 	// SyncStores makes one pass over each store asked for, all at once, and reports as it goes. Cancelling the stream ends each pass after its current batch. One store's failure never touches another (lesson P12); a store that is not there is reported as SKIPPED, and the stream itself fails only when nothing could be started. Reason: STORE_NOT_FOUND, when none of the stores asked for is there.
 	SyncStores(ctx context.Context, in *SyncStoresRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SyncStoresResponse], error)
-	// BackfillStore reads the history of one store that the live passes leave alone, older than its floor, and reports as it goes. It has a lease and a position of its own, yields the quota to live passes, goes on where it was ended, and makes nothing ready that it creates already in FOLLOW_UP (lesson P40). With `validateOnly` it answers one message with the preview. Reasons: STORE_NOT_FOUND, DATE_INVALID.
-	BackfillStore(ctx context.Context, in *BackfillStoreRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[BackfillStoreResponse], error)
 	// ListConditions tells what is wrong now, from this service's own tables.
 	ListConditions(ctx context.Context, in *ListConditionsRequest, opts ...grpc.CallOption) (*ListConditionsResponse, error)
 	// ListAuditEvents lists changes to stores, newest first. Reasons: PAGE_TOKEN_INVALID, DATE_INVALID.
@@ -255,25 +252,6 @@ func (c *ecosyncServiceClient) SyncStores(ctx context.Context, in *SyncStoresReq
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type EcosyncService_SyncStoresClient = grpc.ServerStreamingClient[SyncStoresResponse]
 
-func (c *ecosyncServiceClient) BackfillStore(ctx context.Context, in *BackfillStoreRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[BackfillStoreResponse], error) {
-	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &EcosyncService_ServiceDesc.Streams[1], EcosyncService_BackfillStore_FullMethodName, cOpts...)
-	if err != nil {
-		return nil, err
-	}
-	x := &grpc.GenericClientStream[BackfillStoreRequest, BackfillStoreResponse]{ClientStream: stream}
-	if err := x.ClientStream.SendMsg(in); err != nil {
-		return nil, err
-	}
-	if err := x.ClientStream.CloseSend(); err != nil {
-		return nil, err
-	}
-	return x, nil
-}
-
-// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
-type EcosyncService_BackfillStoreClient = grpc.ServerStreamingClient[BackfillStoreResponse]
-
 func (c *ecosyncServiceClient) ListConditions(ctx context.Context, in *ListConditionsRequest, opts ...grpc.CallOption) (*ListConditionsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListConditionsResponse)
@@ -340,8 +318,6 @@ type EcosyncServiceServer interface {
 	RetryQuarantine(context.Context, *RetryQuarantineRequest) (*RetryQuarantineResponse, error)
 	// SyncStores makes one pass over each store asked for, all at once, and reports as it goes. Cancelling the stream ends each pass after its current batch. One store's failure never touches another (lesson P12); a store that is not there is reported as SKIPPED, and the stream itself fails only when nothing could be started. Reason: STORE_NOT_FOUND, when none of the stores asked for is there.
 	SyncStores(*SyncStoresRequest, grpc.ServerStreamingServer[SyncStoresResponse]) error
-	// BackfillStore reads the history of one store that the live passes leave alone, older than its floor, and reports as it goes. It has a lease and a position of its own, yields the quota to live passes, goes on where it was ended, and makes nothing ready that it creates already in FOLLOW_UP (lesson P40). With `validateOnly` it answers one message with the preview. Reasons: STORE_NOT_FOUND, DATE_INVALID.
-	BackfillStore(*BackfillStoreRequest, grpc.ServerStreamingServer[BackfillStoreResponse]) error
 	// ListConditions tells what is wrong now, from this service's own tables.
 	ListConditions(context.Context, *ListConditionsRequest) (*ListConditionsResponse, error)
 	// ListAuditEvents lists changes to stores, newest first. Reasons: PAGE_TOKEN_INVALID, DATE_INVALID.
@@ -402,9 +378,6 @@ func (UnimplementedEcosyncServiceServer) RetryQuarantine(context.Context, *Retry
 }
 func (UnimplementedEcosyncServiceServer) SyncStores(*SyncStoresRequest, grpc.ServerStreamingServer[SyncStoresResponse]) error {
 	return status.Error(codes.Unimplemented, "method SyncStores not implemented")
-}
-func (UnimplementedEcosyncServiceServer) BackfillStore(*BackfillStoreRequest, grpc.ServerStreamingServer[BackfillStoreResponse]) error {
-	return status.Error(codes.Unimplemented, "method BackfillStore not implemented")
 }
 func (UnimplementedEcosyncServiceServer) ListConditions(context.Context, *ListConditionsRequest) (*ListConditionsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListConditions not implemented")
@@ -699,17 +672,6 @@ func _EcosyncService_SyncStores_Handler(srv interface{}, stream grpc.ServerStrea
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type EcosyncService_SyncStoresServer = grpc.ServerStreamingServer[SyncStoresResponse]
 
-func _EcosyncService_BackfillStore_Handler(srv interface{}, stream grpc.ServerStream) error {
-	m := new(BackfillStoreRequest)
-	if err := stream.RecvMsg(m); err != nil {
-		return err
-	}
-	return srv.(EcosyncServiceServer).BackfillStore(m, &grpc.GenericServerStream[BackfillStoreRequest, BackfillStoreResponse]{ServerStream: stream})
-}
-
-// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
-type EcosyncService_BackfillStoreServer = grpc.ServerStreamingServer[BackfillStoreResponse]
-
 func _EcosyncService_ListConditions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListConditionsRequest)
 	if err := dec(in); err != nil {
@@ -844,11 +806,6 @@ var EcosyncService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "SyncStores",
 			Handler:       _EcosyncService_SyncStores_Handler,
-			ServerStreams: true,
-		},
-		{
-			StreamName:    "BackfillStore",
-			Handler:       _EcosyncService_BackfillStore_Handler,
 			ServerStreams: true,
 		},
 	},
