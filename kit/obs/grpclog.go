@@ -13,11 +13,15 @@ import (
 )
 
 // grpcLog is where gRPC and the REST gateway made from it tell what they do not answer. They know one logger for the
-// whole process and take it only before anything else of theirs runs, which is why this one is set here and learns its
-// target later.
-var grpcLog = &grpcLogger{LoggerV2: grpclog.NewLoggerV2(io.Discard, io.Discard, os.Stderr)}
+// whole process and take it only before anything else of theirs runs, which is why it is put there with its declaration
+// and learns its target later.
+var grpcLog = listening()
 
-func init() { grpclog.SetLoggerV2(grpcLog) } //nolint:gochecknoinits // see grpcLog
+func listening() *grpcLogger {
+	g := &grpcLogger{LoggerV2: grpclog.NewLoggerV2(io.Discard, io.Discard, os.Stderr)}
+	grpclog.SetLoggerV2(g)
+	return g
+}
 
 // grpcLogger writes errors as warnings, because the call they belong to is answered and logged by itself, and warnings,
 // which are about connections that come and go, for who debugs. What is fatal goes to stderr as gRPC has it.

@@ -297,7 +297,7 @@ func TestUnknownStatesAreBounded(t *testing.T) {
 		for i := range 24 {
 			states[fmt.Sprintf("note %d", batch*24+i)] = 1
 		}
-		if err := db.Checkpoint(t.Context(), ticket, pass.Checkpoint{Unknown: states}); err != nil {
+		if err := db.Checkpoint(t.Context(), ticket, pass.Checkpoint{Unknown: states, Position: ticket.Position}); err != nil {
 			t.Fatal(err)
 		}
 	}
