@@ -110,7 +110,7 @@ type Engine struct {
 	config   Config
 }
 
-// NewEngine wires an engine; now is for the records only.
+// NewEngine wires an engine. What now tells is written down, and held against nothing but itself: no shop's time is ever compared with it.
 func NewEngine(u Upstream, o Orders, t Tokens, j Journal, q Quota, log *slog.Logger, now func() time.Time, c Config) *Engine {
 	return &Engine{upstream: u, orders: o, tokens: t, journal: j, quota: q, log: log, now: now, config: c}
 }
@@ -154,7 +154,7 @@ func (e *Engine) Run(ctx context.Context, s store.Store, report func(Progress)) 
 	if ctx.Err() != nil {
 		return notBegun(Cancelled, shop.NoFailure, "cancelled before it began")
 	}
-	began := time.Now()
+	began := e.now()
 	ticket, err := e.begin(ctx, s.ID)
 	switch {
 	case errors.Is(err, ErrAlreadyRunning):
@@ -222,7 +222,7 @@ func (r *run) renew(ctx context.Context) (err error) {
 	defer caught(&err)
 	r.renewing.Lock()
 	defer r.renewing.Unlock()
-	asked := time.Now()
+	asked := r.engine.now()
 	err = r.engine.journal.Renew(ctx, r.ticket, Lease)
 	if err == nil {
 		r.renewed = asked
@@ -236,7 +236,7 @@ func (r *run) renew(ctx context.Context) (err error) {
 // our own: it is held against nothing but itself.
 func (r *run) lives(ctx context.Context) error {
 	r.renewing.Lock()
-	fresh := time.Since(r.renewed) < Lease*2/3
+	fresh := r.engine.now().Sub(r.renewed) < Lease*2/3
 	r.renewing.Unlock()
 	if fresh {
 		return nil

@@ -48,7 +48,7 @@ func Shown(raw []byte) string {
 	return strings.ToValidUTF8(string(raw[:min(len(raw), MostShown)]), "?")
 }
 
-// ErrNotFound: no such row in this store.
+// ErrNotFound says that there is no such row in this store.
 var ErrNotFound = errors.New("no such quarantined row")
 
 // byHand is what orders calls the source of a single read.
