@@ -119,7 +119,7 @@ func TestALaterRowTakesTheMarkBackAndALateOneDoesNot(t *testing.T) {
 		}
 		marks = append(marks, o.UpstreamDeletedAt != nil)
 	}
-	if want := []order.Outcome{order.Unchanged, order.Updated, order.Updated}; !slices.Equal(got, want) || !slices.Equal(marks, []bool{true, true, false}) {
+	if want := []order.Outcome{order.Unchanged, order.Stale, order.Updated}; !slices.Equal(got, want) || !slices.Equal(marks, []bool{true, true, false}) {
 		t.Errorf("got %v with marks %v", got, marks)
 	}
 }
