@@ -6,7 +6,8 @@ LDFLAGS  := -X github.com/libertaphonix/libertaphonix/kit/run.Version=$(VERSION)
 COMMANDS := $(wildcard ./services/*/cmd/* ./gateway/cmd/* ./dev/cmd/*)
 MODULES   = $(shell go list -m -f '{{.Dir}}')
 
-# The tests of the modules run first and two packages at a time, each with a PostgreSQL of its own; e2e then has the machine to itself.
+# The tests of the modules run first and two packages at a time, each with a PostgreSQL of its own; e2e then has the machine to itself, and is never
+# taken from the cache: it tests programs that Go does not see it depend on.
 TEST      = go test -race -p 2
 TESTFLAGS ?=
 
@@ -34,13 +35,13 @@ build: ## Build all programs into bin/
 .PHONY: test
 test: needs-test ## All tests, race detector on; needs no network and nothing left running
 	$(TEST) $(TESTFLAGS) $(addsuffix /...,$(filter-out %/e2e,$(MODULES)))
-	$(TEST) -timeout 20m $(TESTFLAGS) ./e2e/...
+	$(TEST) -count=1 -timeout 20m $(TESTFLAGS) ./e2e/...
 
 .PHONY: test-long
 test-long: export LONG = 1
 test-long: needs-test ## The same proofs with the full numbers
 	$(TEST) -timeout 60m $(TESTFLAGS) $(addsuffix /...,$(filter-out %/e2e,$(MODULES)))
-	$(TEST) -timeout 120m $(TESTFLAGS) ./e2e/...
+	$(TEST) -count=1 -timeout 120m $(TESTFLAGS) ./e2e/...
 
 .PHONY: bench
 bench: export LONG = 1
