@@ -52,20 +52,13 @@ func (l layer) stream(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.Clien
 	return streamer(ctx, desc, cc, method, append(opts, finish)...)
 }
 
-// forward sends along what belongs to the request under way: its id always, its user's token when asked for.
-func forward(user bool) layer {
-	return func(ctx context.Context, _ string) (context.Context, func(error)) {
-		outgoing, _ := metadata.FromOutgoingContext(ctx)
-		if id := obs.RequestID(ctx); id != "" && len(outgoing.Get(requestIDKey)) == 0 {
-			ctx = metadata.AppendToOutgoingContext(ctx, requestIDKey, id)
-		}
-		if user && len(outgoing.Get(authorizationKey)) == 0 {
-			if tokens := metadata.ValueFromIncomingContext(ctx, authorizationKey); len(tokens) == 1 {
-				ctx = metadata.AppendToOutgoingContext(ctx, authorizationKey, tokens[0])
-			}
-		}
-		return ctx, func(error) {}
+// forward sends along the id of the request under way, and nothing else of what came in: whoever calls for a user says so himself.
+func forward(ctx context.Context, _ string) (context.Context, func(error)) {
+	outgoing, _ := metadata.FromOutgoingContext(ctx)
+	if id := obs.RequestID(ctx); id != "" && len(outgoing.Get(requestIDKey)) == 0 {
+		ctx = metadata.AppendToOutgoingContext(ctx, requestIDKey, id)
 	}
+	return ctx, func(error) {}
 }
 
 // deadline gives a call that has none the default one.

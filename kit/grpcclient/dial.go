@@ -41,8 +41,6 @@ type Options struct {
 	Service string
 	// Tokens shows who we are. Nil: the calls carry no service token.
 	Tokens *auth.ServiceTokens
-	// ForwardUser sends the authorization of the incoming call along, for the gateway, which has no name of its own.
-	ForwardUser bool
 	// TLS is nil for plaintext; see TLS.
 	TLS *tls.Config
 	// Obs is where to count and trace; nil does neither.
@@ -63,8 +61,6 @@ func Dial(target string, o Options) (*grpc.ClientConn, error) {
 		return nil, errors.New("grpcclient: no target")
 	case o.Service == "":
 		return nil, errors.New("grpcclient: the options do not name the Service called")
-	case o.Tokens != nil && o.ForwardUser:
-		return nil, errors.New("grpcclient: a call goes in the name of a service or of a user, not of both")
 	}
 	if o.DefaultTimeout == 0 {
 		o.DefaultTimeout = defaultTimeout
@@ -101,7 +97,7 @@ func Dial(target string, o Options) (*grpc.ClientConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, l := range []layer{metrics.around(), forward(o.ForwardUser)} {
+	for _, l := range []layer{metrics.around(), layer(forward)} {
 		options = append(options, grpc.WithChainUnaryInterceptor(l.unary), grpc.WithChainStreamInterceptor(l.stream))
 	}
 	options = append(options, grpc.WithChainUnaryInterceptor(deadline(o.DefaultTimeout)))

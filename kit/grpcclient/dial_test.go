@@ -152,21 +152,19 @@ func TestACallCarriesTheRequestIDAndTheServiceWithThePersonBehindIt(t *testing.T
 	}
 }
 
-func TestTheGatewayForwardsTheUsersTokenAndNobodyElseDoes(t *testing.T) {
+func TestNothingOfTheIncomingCallGoesAlongButWhatIsSetByHand(t *testing.T) {
 	incoming := metadata.NewIncomingContext(context.Background(), metadata.Pairs("authorization", "Bearer user", "cookie", "secret"))
 	own := metadata.AppendToOutgoingContext(incoming, "authorization", "Bearer chosen")
 	for name, tc := range map[string]struct {
-		ctx     context.Context
-		forward bool
-		want    []string
+		ctx  context.Context
+		want []string
 	}{
-		"forwarding":          {incoming, true, []string{"Bearer user"}},
-		"not forwarding":      {incoming, false, nil},
-		"a token set by hand": {own, true, []string{"Bearer chosen"}},
-		"nothing to forward":  {context.Background(), true, nil},
+		"a token that came in":  {incoming, nil},
+		"a token set by hand":   {own, []string{"Bearer chosen"}},
+		"a call of nobody else": {context.Background(), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, conn := serve(t, func(o *grpcclient.Options) { o.ForwardUser = tc.forward })
+			p, conn := serve(t, nil)
 			if err := testservice.Call(tc.ctx, conn, testservice.Save, testservice.Order("0550")); err != nil {
 				t.Fatal(err)
 			}
@@ -244,18 +242,13 @@ func TestConnectionsOfAProcessShareTheirMetrics(t *testing.T) {
 	}
 }
 
-func TestOptionsThatContradictThemselvesAreRefused(t *testing.T) {
-	tokens, err := auth.NewServiceTokens("ecosync", serviceKey, time.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
+func TestOptionsThatNameNoTargetOrServiceAreRefused(t *testing.T) {
 	for name, tc := range map[string]struct {
 		target  string
 		options grpcclient.Options
 	}{
-		"no target":            {"", grpcclient.Options{Service: "shop"}},
-		"no service":           {"127.0.0.1:1", grpcclient.Options{}},
-		"a service and a user": {"127.0.0.1:1", grpcclient.Options{Service: "shop", Tokens: tokens, ForwardUser: true}},
+		"no target":  {"", grpcclient.Options{Service: "shop"}},
+		"no service": {"127.0.0.1:1", grpcclient.Options{}},
 	} {
 		if _, err := grpcclient.Dial(tc.target, tc.options); err == nil {
 			t.Errorf("%s was accepted", name)
